@@ -1,0 +1,1 @@
+"""The core of mer: contracts, registry, composition, training, evaluation and reports. It knows no plugin by name."""

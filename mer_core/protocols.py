@@ -1,0 +1,104 @@
+"""The five contracts. A plugin is a class of one of these shapes with a nested `Config`; it inherits from nothing here.
+
+Construction is `Class(config, **widths)`; the widths are named below. Encoders, fusions and auxiliary tasks are
+`torch.nn.Module`s. Shape letters are explained in `mer_core.types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from mer_core.types import Encoded, Figure, Inputs, Predictions, Prepared, Step, Utterance
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """From one modality of an utterance to a sequence of vectors, in two stages. Built as `Encoder(config)`.
+
+    `prepare` is deterministic, per utterance and without gradient; its result may be kept on disk and shared between
+    runs. `forward` is the trained part. The result for an utterance must not depend on what it is batched with.
+    """
+
+    modality: str
+    """`"audio"`, `"text"`, or another name; encoders of a pipeline are keyed and sorted by it."""
+    output_dim: int
+    """D, the width of a frame."""
+
+    def cache_key(self) -> str:
+        """Return a text that changes whenever the result of `prepare` would: options, checkpoint content, version."""
+        ...
+
+    def prepare(self, utterance: Utterance) -> Prepared:
+        """Return the utterance's tensors. A missing text is an empty one, a missing audio a short silence.
+
+        Raises:
+            DataError: the recording cannot be read or used.
+        """
+        ...
+
+    def num_frames(self, item: Prepared) -> int:
+        """Return T, the number of frames that `forward` gives for this item."""
+        ...
+
+    def collate(self, items: Sequence[Prepared]) -> Inputs:
+        """Pad items to one length and say where the padding is."""
+        ...
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Encode a batch."""
+        ...
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """From the encoded modalities to one vector per utterance. Built as `Fusion(config, input_dims={modality: D})`.
+
+    Modalities come in sorted order. Frames whose mask is False must not matter, in value or gradient.
+    """
+
+    output_dim: int
+    """F, the width of the fused vector."""
+
+    def forward(self, encoded: Mapping[str, Encoded]) -> Tensor:
+        """Return x_BF."""
+        ...
+
+
+@runtime_checkable
+class AuxTask(Protocol):
+    """An extra loss. Built as `AuxTask(config, fused_dim=F, num_classes=C, input_dims={modality: D})`.
+
+    It may own parameters (a head of its own). It never calls an encoder: `step.encoded` is there to be re-used.
+    """
+
+    def forward(self, step: Step) -> Tensor:
+        """Return a scalar: the mean over the utterances of the step."""
+        ...
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """From predictions to named figures. Built as `Evaluator(config)`. What is undefined stays NaN."""
+
+    def evaluate(self, predictions: Predictions) -> dict[str, Figure]:
+        """Return the figures of one test set."""
+        ...
+
+
+@runtime_checkable
+class Corpus(Protocol):
+    """A list of utterances. Built as `Corpus(config)`; `--data NAME:PATH` becomes `config.path`.
+
+    A corpus that knows the best accuracy any system could reach may also have `ceilings() -> {name: share}`.
+    """
+
+    def read(self) -> list[Utterance]:
+        """Return the labelled utterances, in an order that does not depend on the file system.
+
+        Raises:
+            DataError: the place does not exist, or is not this corpus.
+        """
+        ...
