@@ -1,0 +1,110 @@
+"""Finds, reads and layers registry files. Imports no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mer_core.errors import SpecError, suggest
+from mer_core.manager import PluginManager
+from mer_core.spec import (
+    AuxSpec,
+    PartSpec,
+    PipelineSpec,
+    PluginsSpec,
+    RegistrySpec,
+    SingleSpec,
+    TrainSpec,
+)
+from mer_core.validation import field_names, spec_error
+
+FILE_NAME = "registry.toml"
+_KEYS = field_names(RegistrySpec, PipelineSpec, PluginsSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The layered registry: its tables as written, checked as a whole, and the files they come from (first laid first)."""
+
+    tables: Table
+    spec: RegistrySpec
+    files: tuple[Path, ...]
+
+    def pipeline(self, name: str) -> Table:
+        """Return a pipeline's table as written, for overrides to be laid on.
+
+        Raises:
+            SpecError: there is no pipeline of that name.
+        """
+        known = sorted(self.spec.pipelines)
+        if name not in known:
+            raise SpecError(
+                f'pipeline "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.',
+                hint=f"Pipelines are tables [pipelines.NAME] in {' or '.join(str(f) for f in self.files)}.",
+            )
+        table: Table = self.tables["pipelines"][name]
+        return table
+
+    def manager(self) -> PluginManager:
+        """Return a plugin manager that also knows the files and modules that the registry names."""
+        return PluginManager(files=self.spec.plugins.files, modules=self.spec.plugins.modules)
+
+
+def shipped_file() -> Path:
+    """Return the registry file that ships: beside the package when installed, in the project's root when editable."""
+    here = Path(__file__).parent
+    return next(path for path in (here / FILE_NAME, here.parent / FILE_NAME) if path.is_file())
+
+
+def load_registry(file: Path | None = None, *, folder: Path | None = None) -> Registry:
+    """Read the shipped registry and lay the user's over it: `file`, else `registry.toml` in `folder`.
+
+    Raises:
+        SpecError: a file is missing, is not TOML, or says something that cannot be; all mistakes at once.
+    """
+    own = file or (folder or Path.cwd()) / FILE_NAME
+    if file is not None and not file.is_file():
+        raise SpecError(f"registry file {file} does not exist", hint="Give an existing file to --registry.")
+    files = [shipped_file()]
+    if own.is_file() and not own.samefile(files[0]):
+        files.append(own)
+    tables: Table = {}
+    for path in files:
+        table = _read(path)
+        _check(table, path, partial=path != files[0])
+        tables = overlay(tables, table)
+    return Registry(tables, _check(tables, files[-1]), tuple(files))
+
+
+def overlay(below: Table, above: Table) -> Table:
+    """Lay one table over another, key by key; a table that names a plugin (`use`) replaces the one below it."""
+    result = dict(below)
+    for key, value in above.items():
+        mergeable = isinstance(value, dict) and isinstance(result.get(key), dict) and "use" not in value
+        result[key] = overlay(result[key], value) if mergeable else value
+    return result
+
+
+def _read(path: Path) -> Table:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise SpecError(f"{path} is not valid TOML: {cause}") from cause
+    files = table.get("plugins", {}).get("files") if isinstance(table.get("plugins"), dict) else None
+    if isinstance(files, list):
+        table["plugins"]["files"] = [str((path.parent / name).resolve()) for name in files if isinstance(name, str)]
+    return table
+
+
+def _check(table: Table, place: Path, *, partial: bool = False) -> RegistrySpec:
+    try:
+        return RegistrySpec.model_validate(table)
+    except ValidationError as error:
+        if partial and all(finding["type"] == "missing" for finding in error.errors()):
+            return RegistrySpec()  # a file laid over another may leave out what that one says
+        raise spec_error(error, place=str(place), known=_KEYS) from None

@@ -1,0 +1,152 @@
+"""From a registry and the command line's wishes to one resolved pipeline. Imports no torch until plugins are loaded."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from mer_core.config import PluginConfig
+from mer_core.errors import PluginError, SpecError, suggest
+from mer_core.manager import PluginManager
+from mer_core.plugin import Kind
+from mer_core.registry import Registry, Table
+from mer_core.spec import AuxSpec, PartSpec, PipelineSpec, SingleSpec, TrainSpec
+from mer_core.validation import field_names, spec_error
+
+_KEYS = field_names(PipelineSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line changes in a pipeline; None leaves it as the registry has it."""
+
+    data: str | None = None
+    modalities: Sequence[str] | None = None
+    fusion: str | None = None
+    aux: Sequence[str] | None = None
+    sets: Sequence[str] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    """Dotted path to value, for flags that stand for a key (`--epochs` for `train.epochs`)."""
+
+
+def resolve(registry: Registry, name: str, overrides: Overrides) -> PipelineSpec:
+    """Lay the overrides over pipeline `name` and check the result.
+
+    Raises:
+        SpecError: a name, path or value cannot be; all mistakes at once where they are in one table.
+    """
+    table = copy.deepcopy(registry.pipeline(name))
+    if overrides.data is not None:
+        table["data"] = parse_data(overrides.data)
+    if overrides.modalities is not None:
+        _keep_modalities(table, overrides.modalities)
+    if overrides.fusion is not None:
+        table["fusion"] = _named(overrides.fusion, [table.get("fusion")])
+    if overrides.aux is not None:
+        table["aux"] = [_named(task, table.get("aux", [])) for task in overrides.aux]
+    for path, value in overrides.values.items():
+        _assign(table, path, value)
+    for item in overrides.sets:
+        path, equals, text = item.partition("=")
+        if not equals or not path:
+            raise SpecError(f"--set {item!r} is not of the form a.b=value", hint="For example --set fusion.layers=3")
+        _assign(table, path, _value(text))
+    try:
+        return PipelineSpec.model_validate(table)
+    except ValidationError as error:
+        raise spec_error(error, place=f'pipeline "{name}" with the options given', known=_KEYS) from None
+
+
+def parse_data(text: str) -> Table:
+    """Return the corpus part that `NAME` or `NAME:PATH` stands for."""
+    name, colon, path = text.partition(":")
+    return {"use": name, "path": path} if colon else {"use": name}
+
+
+def plugin_config(manager: PluginManager, kind: Kind, part: PartSpec, *, path: str) -> tuple[type, PluginConfig]:
+    """Load a part's class and check its options.
+
+    Raises:
+        PluginError: the class cannot be loaded or has no Config.
+        SpecError: an option is unknown or cannot have that value; all at once, with dotted paths below `path`.
+    """
+    loaded = manager.load(kind, part.use)
+    config_class = getattr(loaded, "Config", None)
+    if not (isinstance(config_class, type) and issubclass(config_class, PluginConfig)):
+        raise PluginError(
+            f'{kind} "{part.use}" has no Config of mer',
+            hint="Give the class a nested `class Config(PluginConfig)`, with PluginConfig from mer_core.config.",
+        )
+    try:
+        return loaded, config_class.model_validate(part.options)
+    except ValidationError as error:
+        place = f'{kind} "{part.use}"'
+        raise spec_error(error, place=place, prefix=path.split("."), known=field_names(config_class)) from None
+
+
+def expand(manager: PluginManager, spec: PipelineSpec) -> PipelineSpec:
+    """Return the spec with every plugin option written out, defaults included, as a run directory keeps it."""
+
+    def full(kind: Kind, part: PartSpec, path: str) -> Table:
+        config: BaseModel = plugin_config(manager, kind, part, path=path)[1]
+        return part.model_dump(exclude=set(part.options)) | config.model_dump(mode="json")
+
+    table = spec.model_dump(mode="json", exclude={"single"})
+    if spec.data is not None:
+        table["data"] = full("corpus", spec.data, "data")
+    table["encoders"] = {m: full("encoder", part, f"encoders.{m}") for m, part in sorted(spec.encoders.items())}
+    table["fusion"] = full("fusion", spec.fusion, "fusion")
+    table["aux"] = [full("aux", task, f"aux.{task.use}") for task in spec.aux]
+    table["evaluators"] = [full("evaluator", part, f"evaluators.{part.use}") for part in spec.evaluators]
+    return PipelineSpec.model_validate(table)
+
+
+def _keep_modalities(table: Table, modalities: Sequence[str]) -> None:
+    encoders = table.get("encoders", {})
+    for modality in modalities:
+        if modality not in encoders:
+            raise SpecError(
+                f'modality "{modality}" is not known{suggest(modality, encoders)}. Known: {", ".join(sorted(encoders))}.'
+            )
+    table["encoders"] = {modality: encoders[modality] for modality in modalities}
+    if len(modalities) == 1 and len(encoders) > 1 and "single" in table:
+        table["aux"] = []
+        table.update(copy.deepcopy(table["single"]))
+
+
+def _named(name: str, parts: Sequence[Table | None]) -> Table:
+    """Return the part of that name with the options it has in the registry, or the bare name."""
+    return next((part for part in parts if part and part.get("use") == name), {"use": name})
+
+
+def _assign(table: Table, path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    node: Any = table
+    for depth, key in enumerate(parents):
+        if isinstance(node, dict) and key not in node and hasattr(PipelineSpec, "model_fields"):
+            node = node.setdefault(key, {}) if key in PipelineSpec.model_fields else None
+        elif isinstance(node, list):
+            node = next((part for part in node if isinstance(part, dict) and part.get("use") == key), None)
+        else:
+            node = node.get(key) if isinstance(node, dict) else None
+        if node is None:
+            raise SpecError(
+                f"{path}: there is no {'.'.join(parents[: depth + 1])} in this pipeline{suggest(key, _KEYS)}",
+                hint="Paths are those of the registry file, for example fusion.layers, train.epochs, aux.aux1.weight.",
+            )
+    if not isinstance(node, dict):
+        raise SpecError(f"{path}: cannot be set", hint="Name the part, for example aux.aux1.weight.")
+    node[last] = value
+
+
+def _value(text: str) -> object:
+    """Read a value as TOML would, and as plain text where that fails."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,104 @@
+"""What a registry file may say, as typed models. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Precision = Literal["float32", "bfloat16", "float16"]
+Selection = Literal["last", "inner", "test"]
+FoldScheme = Literal["session", "speaker", "fixed"]
+
+
+class Closed(BaseModel):
+    """A table of the registry file that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PartSpec(BaseModel):
+    """A plugin by name, with its options beside the name; the plugin's own Config checks them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    use: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options as written."""
+        return dict(self.model_extra or {})
+
+
+class AuxSpec(PartSpec):
+    """An auxiliary task and its weight in the sum of losses."""
+
+    weight: Annotated[float, Field(ge=0.0)] = 1.0
+
+
+class SingleSpec(Closed):
+    """What replaces the fusion and the auxiliary tasks where only one modality is left."""
+
+    fusion: PartSpec
+    aux: tuple[AuxSpec, ...] = ()
+
+
+class TrainSpec(Closed):
+    """How a pipeline is trained."""
+
+    epochs: PositiveInt = 10
+    """Passes over the training utterances."""
+    batch_size: PositiveInt = 16
+    """Utterances per batch."""
+    accumulate: PositiveInt = 1
+    """Batches per optimiser step."""
+    learning_rate: PositiveFloat = 1e-5
+    """Peak rate of the encoders."""
+    head_learning_rate: PositiveFloat | None = None
+    """Peak rate of fusion, classifier and auxiliary heads; the encoders' rate where it is not given."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    """AdamW's decoupled decay; not applied to biases and normalisation."""
+    warmup: Share = 0.1
+    """Share of the steps over which the rate rises; it then falls linearly to zero."""
+    clip_norm: PositiveFloat = 1.0
+    """Largest norm of the whole gradient."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Dropout before the classifier."""
+    class_weights: bool = False
+    """Weigh each utterance of the main loss by the inverse frequency of its class in the training set."""
+    precision: Precision = "float32"
+    """Arithmetic of the forward pass; weights stay in float32."""
+    select: Selection = "last"
+    """Which epoch is scored: the last; the best on a held-out part of training (`inner`); the best on the test fold."""
+
+
+class PipelineSpec(Closed):
+    """One pipeline: data, parts, training."""
+
+    summary: str = ""
+    data: PartSpec | None = None
+    """The corpus where `--data` is not given."""
+    folds: FoldScheme = "session"
+    encoders: Annotated[dict[str, PartSpec], Field(min_length=1)]
+    fusion: PartSpec
+    aux: tuple[AuxSpec, ...] = ()
+    single: SingleSpec | None = None
+    evaluators: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    train: TrainSpec = TrainSpec()
+    may_lack: tuple[str, ...] = ("text",)
+    """Modalities that an utterance may be without: it then counts as an empty transcript, or as a short silence."""
+
+
+class PluginsSpec(Closed):
+    """Parts that are not installed packages: files relative to the registry file, and importable modules."""
+
+    files: tuple[Path, ...] = ()
+    modules: tuple[str, ...] = ()
+
+
+class RegistrySpec(Closed):
+    """A whole registry file."""
+
+    pipelines: dict[str, PipelineSpec] = {}
+    plugins: PluginsSpec = PluginsSpec()
