@@ -126,14 +126,10 @@ def _named(name: str, parts: Sequence[Table | None]) -> Table:
 
 def _assign(table: Table, path: str, value: object) -> None:
     *parents, last = path.split(".")
-    node: Any = table
+    table.setdefault("train", {})
+    node: object = table
     for depth, key in enumerate(parents):
-        if isinstance(node, dict) and key not in node and hasattr(PipelineSpec, "model_fields"):
-            node = node.setdefault(key, {}) if key in PipelineSpec.model_fields else None
-        elif isinstance(node, list):
-            node = next((part for part in node if isinstance(part, dict) and part.get("use") == key), None)
-        else:
-            node = node.get(key) if isinstance(node, dict) else None
+        node = _child(node, key)
         if node is None:
             raise SpecError(
                 f"{path}: there is no {'.'.join(parents[: depth + 1])} in this pipeline{suggest(key, _KEYS)}",
@@ -142,6 +138,13 @@ def _assign(table: Table, path: str, value: object) -> None:
     if not isinstance(node, dict):
         raise SpecError(f"{path}: cannot be set", hint="Name the part, for example aux.aux1.weight.")
     node[last] = value
+
+
+def _child(node: object, key: str) -> object:
+    """Return a table's entry, or from a list of parts the one that uses plugin `key`."""
+    if isinstance(node, list):
+        return next((part for part in node if isinstance(part, dict) and part.get("use") == key), None)
+    return node.get(key) if isinstance(node, dict) else None
 
 
 def _value(text: str) -> object:

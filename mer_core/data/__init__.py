@@ -1,0 +1,1 @@
+"""Data on its way to the pipeline: recordings, collation, the feature cache, batches and fold schemes."""

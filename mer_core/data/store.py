@@ -1,0 +1,62 @@
+"""What `prepare` gives, kept on disk by content: computed once, shared by folds, seeds, runs and processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mer_core.data.audio import audio_digest
+from mer_core.files import written_aside
+from mer_core.protocols import Encoder
+from mer_core.types import Prepared, Utterance
+
+
+def cache_root() -> Path:
+    """Return the folder of everything mer keeps between runs: `MER_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("MER_CACHE") or platformdirs.user_cache_dir("mer"))
+
+
+class FeatureStore:
+    """One safetensors file per item, named by what it was made from; a damaged file counts as absent.
+
+    Two writers are safe: each writes aside and renames, and both write the same.
+
+    Args:
+        folder: where the files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> Prepared | None:
+        """Return the item of that key, memory-mapped, or None."""
+        try:
+            item: Prepared = load_file(self._path(key))
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return item
+
+    def put(self, key: str, item: Prepared) -> None:
+        """Keep an item."""
+        with written_aside(self._path(key)) as aside:
+            save_file({name: tensor.contiguous() for name, tensor in item.items()}, aside)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key[2:]}.safetensors"
+
+
+def encoder_key(encoder: Encoder) -> str:
+    """Return the part of an item's key that the encoder decides."""
+    return f"{type(encoder).__module__}:{type(encoder).__qualname__}\n{encoder.cache_key()}"
+
+
+def item_key(utterance: Utterance, encoder: str) -> str:
+    """Return the key of an utterance's prepared item: the content of its audio and text, and `encoder_key`."""
+    span = utterance.audio
+    audio = f"{audio_digest(span.path)} {span.start_s} {span.end_s}" if span else "none"
+    return hashlib.blake2b(f"{encoder}\n{audio}\n{utterance.text!r}".encode(), digest_size=20).hexdigest()

@@ -1,0 +1,99 @@
+"""The composed model: encode each modality once, fuse, classify, and sum the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mer_core.protocols import Encoder
+from mer_core.types import Batch, Encoded, Inputs, Prepared, Step
+
+MAIN_LOSS = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one forward pass gives: class scores, the loss of each part by name, and their weighted sum."""
+
+    logits_BC: Tensor
+    losses: dict[str, Tensor]
+    total: Tensor | None
+
+
+class Pipeline(nn.Module):
+    """Encoders, fusion, classifier and auxiliary tasks as one module. `compose` builds it and checks the parts.
+
+    Args:
+        encoders: one per modality.
+        fusion: from the encoded modalities to x_BF.
+        classifier: from x_BF to class scores x_BC.
+        tasks: auxiliary tasks by plugin name.
+        task_weights: the weight of each task in the sum.
+        class_weight_C: weight of an utterance's main loss by its class; mean 1 over the training set.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoders: Mapping[str, nn.Module],
+        fusion: nn.Module,
+        classifier: nn.Module,
+        tasks: Mapping[str, nn.Module],
+        task_weights: Mapping[str, float],
+        class_weight_C: Float[Tensor, " C"],
+    ) -> None:
+        super().__init__()
+        # Modalities are put in order here and nowhere else.
+        self.encoders = nn.ModuleDict({modality: encoders[modality] for modality in sorted(encoders)})
+        self.fusion = fusion
+        self.classifier = classifier
+        self.tasks = nn.ModuleDict(tasks)
+        self.task_weights = dict(task_weights)
+        self.register_buffer("class_weight_C", class_weight_C)
+
+    def encoder(self, modality: str) -> Encoder:
+        """Return the encoder of a modality under its contract."""
+        return cast(Encoder, self.encoders[modality])
+
+    def collate(self, items: Sequence[Mapping[str, Prepared]]) -> dict[str, Inputs]:
+        """Pad prepared utterances to a batch, modality by modality."""
+        return {m: self.encoder(m).collate([item[m] for item in items]) for m in self.encoders}
+
+    def encode(self, inputs: Mapping[str, Inputs]) -> dict[str, Encoded]:
+        """Run each encoder once over the batch."""
+        return {modality: encoder(inputs[modality]) for modality, encoder in self.encoders.items()}
+
+    def forward(self, batch: Batch, generator: torch.Generator | None = None) -> Output:
+        """Return class scores and, where a generator is given, the losses of a training step."""
+        encoded = self.encode(batch.inputs)
+        fused_BF = self.fusion(encoded)
+        logits_BC = self.classifier(fused_BF)
+        if generator is None:
+            return Output(logits_BC, {}, None)
+        losses = {MAIN_LOSS: self._main_loss(logits_BC, batch.labels_B)}
+        if self.tasks:
+            step = Step(
+                encoded=encoded,
+                fused_BF=fused_BF,
+                logits_BC=logits_BC,
+                labels_B=batch.labels_B,
+                utterances=batch.utterances,
+                inputs=batch.inputs,
+                generator=generator,
+                fuse=self.fusion,
+                classify=self.classifier,
+            )
+            losses |= {name: task(step) for name, task in self.tasks.items()}
+        total = losses[MAIN_LOSS] + sum(self.task_weights[n] * losses[n] for n in self.tasks)
+        return Output(logits_BC, losses, total)
+
+    def _main_loss(self, logits_BC: Float[Tensor, "B C"], labels_B: Int[Tensor, " B"]) -> Tensor:
+        loss_B = functional.cross_entropy(logits_BC.float(), labels_B, reduction="none")
+        # A mean over utterances, not over weights: the sum over batches must equal the loss of one large batch.
+        return (loss_B * cast(Tensor, self.class_weight_C)[labels_B]).mean()
