@@ -91,7 +91,7 @@ def _frames(span: AudioSpan, num_frames: int, rate_hz: int) -> tuple[int, int]:
     """Return the span as frame numbers."""
     duration_s = num_frames / rate_hz
     end_s = duration_s if span.end_s is None else span.end_s
-    if not (0 <= span.start_s and end_s <= duration_s + _SLACK_S and span.start_s < duration_s):
+    if not (span.start_s >= 0 and end_s <= duration_s + _SLACK_S and span.start_s < duration_s):
         raise _bad(f"lasts {duration_s:.3f} s, the utterance is from {span.start_s:.3f} s to {end_s:.3f} s", span.path)
     start, stop = round(span.start_s * rate_hz), min(round(end_s * rate_hz), num_frames)
     if start >= stop:
