@@ -1,0 +1,67 @@
+"""What a run tells whoever watches it. The command line draws these; a program may ignore them. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the user should know, in one sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """`done` of `total` utterances have been decoded and prepared."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellStarted:
+    """Training of one fold with one seed begins (or goes on at `epoch`, counted from 0)."""
+
+    seed: int
+    fold: str
+    number: int
+    cells: int
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """`step` of `steps` batches of the current epoch are done."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """An epoch is done: mean losses by name (`main` and each auxiliary task) and, where epochs are selected, its score."""
+
+    epoch: int
+    losses: Mapping[str, float]
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CellEnded:
+    """A fold is scored: its single-number figures."""
+
+    seed: int
+    fold: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+Event = Note | Preparing | CellStarted | Stepped | EpochEnded | CellEnded
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,81 @@
+"""Predict once; the file it is written to is the one source of every figure."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from mer_core.data.batches import plan_scoring
+from mer_core.data.examples import Examples, device_of, loader, to_device
+from mer_core.errors import RunError
+from mer_core.files import written_aside
+from mer_core.pipeline import Pipeline
+from mer_core.types import Predictions
+
+SCORING_BATCH = 32
+_FIXED = ["id", "label", "predicted"]
+
+
+@torch.inference_mode()
+def predict(
+    pipeline: Pipeline, examples: Examples, indices: Sequence[int], *, accelerator: Accelerator | None = None
+) -> Predictions:
+    """Return the class probabilities of the utterances at `indices`, in that order."""
+    was_training = pipeline.training
+    pipeline.eval()
+    plan = plan_scoring(range(len(indices)), [examples.lengths[i] for i in indices], batch_size=SCORING_BATCH)
+    p_NC = torch.empty(len(indices), len(examples.classes))
+    batches = loader(pipeline, examples, [[indices[i] for i in part] for part in plan])
+    for part, batch in zip(plan, batches, strict=True):
+        with accelerator.autocast() if accelerator else torch.autocast("cpu", enabled=False):
+            logits_BC = pipeline(to_device(batch, device_of(pipeline))).logits_BC
+        p_NC[part] = logits_BC.float().softmax(-1).cpu()
+    pipeline.train(was_training)
+    chosen = [examples.utterances[i] for i in indices]
+    return Predictions([u.id for u in chosen], examples.classes, [u.label or "" for u in chosen], p_NC)
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write columns id, label, predicted, then p_<class> for each class."""
+    with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([*_FIXED, *(f"p_{name}" for name in predictions.classes)])
+        columns = zip(predictions.ids, predictions.labels, predictions.predicted, predictions.p_NC.tolist(), strict=True)
+        for id_, label, predicted, p_C in columns:
+            rows.writerow([id_, label, predicted, *(f"{p:.9g}" for p in p_C)])
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what `write_predictions` wrote.
+
+    Raises:
+        RunError: the file is missing, or was changed so that it contradicts itself.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing", hint="Go on with mer run --resume: the fold is trained again.") from None
+    classes = [name.removeprefix("p_") for name in header[len(_FIXED) :]]
+    if header[: len(_FIXED)] != _FIXED or not classes or not rows:
+        raise RunError(f"{path} is not a file of predictions", hint=f"Its columns are {', '.join(_FIXED)}, p_<class>….")
+    try:
+        p_NC = torch.tensor([[float(p) for p in row[len(_FIXED) :]] for row in rows])
+        predictions = Predictions([row[0] for row in rows], classes, [row[1] for row in rows], p_NC)
+    except (ValueError, IndexError) as cause:
+        raise RunError(f"{path} is damaged: {cause}", hint="Run the fold again.") from cause
+    _check(path, predictions, [row[2] for row in rows])
+    return predictions
+
+
+def _check(path: Path, predictions: Predictions, predicted: Sequence[str]) -> None:
+    for number, (p_C, name) in enumerate(zip(predictions.p_NC.tolist(), predicted, strict=True), start=2):
+        if name not in predictions.classes or p_C[predictions.classes.index(name)] < max(p_C):
+            raise RunError(f"{path}, line {number}: predicted is {name!r}, but another class is more probable")
+        if not math.isclose(sum(p_C), 1.0, abs_tol=1e-3):
+            raise RunError(f"{path}, line {number}: the probabilities add up to {sum(p_C):.4f}, not 1")

@@ -1,0 +1,147 @@
+"""One training loop for every pipeline, on Hugging Face Accelerate. It knows no plugin."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from mer_core.data.batches import plan_epoch
+from mer_core.data.examples import Examples, loader, to_device
+from mer_core.events import EpochEnded, Listener, Stepped
+from mer_core.optim import make_optimizer, make_schedule
+from mer_core.pipeline import Pipeline
+from mer_core.seeds import derive_seed, seed_everything
+from mer_core.spec import TrainSpec
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is, as the checkpoint keeps it."""
+
+    epochs_done: int = 0
+    steps_done: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_score: float | None = None
+    best_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """Trains one pipeline on one fold with one seed.
+
+    Every epoch starts from a seed of its own, and every step hands auxiliary tasks a generator of its own, so a
+    training that was cut off and goes on ends in the same weights.
+
+    Args:
+        spec: rates, epochs, batch size.
+        accelerator: device and precision.
+        folder: where checkpoints are kept while training goes on.
+        seed_parts: what the seeds are derived from (seed and fold).
+        score: scores the pipeline after each epoch, higher is better; the best epoch's weights are kept. None keeps
+            the last epoch's.
+        listener: is told of steps and epochs.
+    """
+
+    spec: TrainSpec
+    accelerator: Accelerator
+    folder: Path
+    seed_parts: tuple[int | str, ...]
+    score: Callable[[Pipeline], float] | None
+    listener: Listener
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def _best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def fit(
+        self, pipeline: Pipeline, examples: Examples, indices: Sequence[int], *, started: Callable[[int], None]
+    ) -> Progress:
+        """Train `pipeline` in place, from the checkpoint where there is one, and leave the selected weights in it.
+
+        Args:
+            pipeline: freshly composed.
+            examples: the prepared corpus.
+            indices: the training utterances.
+            started: told the epoch (from 0) that training begins or goes on with.
+        """
+        optimizer = make_optimizer(pipeline, self.spec)
+        model, prepared = self.accelerator.prepare(pipeline, optimizer)
+        restored = load_checkpoint(self._checkpoint, pipeline, optimizer)
+        progress = Progress(**restored) if restored else Progress()
+        plans = [self._plan(examples, indices, epoch) for epoch in range(self.spec.epochs)]
+        schedule = make_schedule(optimizer, steps=sum(map(len, plans)), warmup=self.spec.warmup)
+        for _ in range(progress.steps_done):
+            schedule.step()
+        started(progress.epochs_done)
+        for epoch in range(progress.epochs_done, self.spec.epochs):
+            losses = self._epoch(model, prepared, schedule, examples, plans[epoch], epoch)
+            progress.steps_done += len(plans[epoch])
+            self._end_epoch(pipeline, optimizer, progress, losses)
+        if self.score is not None:
+            load_weights(self._best, pipeline)
+        return progress
+
+    def clean_up(self) -> None:
+        """Remove the checkpoints of a training whose result has been stored."""
+        self._checkpoint.unlink(missing_ok=True)
+        self._best.unlink(missing_ok=True)
+
+    def _plan(self, examples: Examples, indices: Sequence[int], epoch: int) -> list[list[list[int]]]:
+        """Return the epoch's optimiser steps, each a list of batches."""
+        seed = derive_seed(*self.seed_parts, "batches", epoch)
+        batches = plan_epoch(indices, examples.lengths, batch_size=self.spec.batch_size, seed=seed)
+        size = self.spec.accumulate
+        return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+    def _epoch(
+        self, model: Any, optimizer: Any, schedule: Any, examples: Examples, steps: list[list[list[int]]], epoch: int
+    ) -> dict[str, float]:
+        seed_everything(*self.seed_parts, "epoch", epoch)
+        model.train()
+        pipeline = self.accelerator.unwrap_model(model)
+        batches = iter(loader(pipeline, examples, [batch for step in steps for batch in step]))
+        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.accelerator.device))
+        for number, step in enumerate(steps):
+            size = sum(map(len, step))
+            for part, indices in enumerate(step):
+                batch = to_device(next(batches), self.accelerator.device)
+                generator = torch.Generator().manual_seed(derive_seed(*self.seed_parts, epoch, number, part))
+                with self.accelerator.autocast():
+                    output = model(batch, generator)
+                # The mean over the utterances of the step, however they are spread over its batches.
+                self.accelerator.backward(output.total * (len(indices) / size))
+                for name, loss in output.losses.items():
+                    sums[name] += loss.detach() * len(indices)
+            self.accelerator.clip_grad_norm_(model.parameters(), self.spec.clip_norm)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            self.listener(Stepped(number + 1, len(steps)))
+        total = sum(len(batch) for step in steps for batch in step)
+        return {name: float(value) / total for name, value in sums.items()}
+
+    def _end_epoch(
+        self, pipeline: Pipeline, optimizer: torch.optim.Optimizer, progress: Progress, losses: dict[str, float]
+    ) -> None:
+        score = self.score(pipeline) if self.score else None
+        progress.epochs_done += 1
+        progress.history.append({"epoch": progress.epochs_done, "losses": losses, "score": score})
+        if score is not None and (progress.best_score is None or score > progress.best_score):
+            progress.best_score, progress.best_epoch = score, progress.epochs_done
+            save_weights(self._best, pipeline)
+        if progress.epochs_done < self.spec.epochs or self.score is not None:
+            state = {name: getattr(progress, name) for name in Progress.__slots__}
+            save_checkpoint(self._checkpoint, pipeline, optimizer, state)
+        self.listener(EpochEnded(progress.epochs_done, losses, score))
