@@ -1,0 +1,1 @@
+"""Encoders: from one modality of an utterance to a sequence of vectors."""

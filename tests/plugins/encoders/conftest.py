@@ -1,0 +1,108 @@
+"""Tiny checkpoints on disk, in exactly the files and formats of the hub's, and short recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from transformers import BertConfig, BertForPreTraining, Wav2Vec2Config, Wav2Vec2FeatureExtractor
+from transformers import Wav2Vec2ForCTC, Wav2Vec2Model
+
+from mer_core.types import AudioSpan, Utterance
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "i", "am", "so", "happy", "##py"]
+TEXTS = ["i am so happy", "so", "", "i am so so so happy and i am z"]
+SECONDS = [0.31, 0.5, 0.12, 0.02]
+
+
+def wav2vec2_settings(norm: str, **changes: object) -> Wav2Vec2Config:
+    """Two blocks of width 16 over two convolutions: a receptive field of 400 samples, a hop of 160 (100 a second)."""
+    settings = {
+        "hidden_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "conv_dim": [8, 8],
+        "conv_kernel": [80, 5],
+        "conv_stride": [80, 2],
+        "num_conv_pos_embeddings": 8,
+        "num_conv_pos_embedding_groups": 2,
+        "feat_extract_norm": norm,
+        "do_stable_layer_norm": norm == "layer",
+        "conv_bias": norm == "layer",
+        "layerdrop": 0.5,
+        "vocab_size": 5,
+    }
+    return Wav2Vec2Config(**(settings | changes))
+
+
+def save_wav2vec2(directory: Path, norm: str, *, model_class: type = Wav2Vec2Model, do_normalize: bool = True) -> Path:
+    torch.manual_seed(3)
+    model = model_class(wav2vec2_settings(norm))
+    torch.nn.init.normal_(model.base_model.encoder.pos_conv_embed.conv.parametrizations.weight.original1)
+    model.save_pretrained(directory)
+    Wav2Vec2FeatureExtractor(
+        do_normalize=do_normalize, return_attention_mask=norm == "layer", sampling_rate=16_000
+    ).save_pretrained(directory)
+    return directory
+
+
+def save_bert(directory: Path) -> Path:
+    torch.manual_seed(4)
+    settings = BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=12,
+    )
+    BertForPreTraining(settings).save_pretrained(directory)
+    (directory / "vocab.txt").write_text("\n".join(WORDS))
+    (directory / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
+    return directory
+
+
+def as_bin(directory: Path) -> Path:
+    """Replace model.safetensors by pytorch_model.bin, under the weight-norm names of torch before 2.0."""
+    from safetensors.torch import load_file
+
+    old = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    weights = load_file(directory / "model.safetensors")
+    for new_name, old_name in old.items():
+        weights = {name.replace(new_name, old_name): tensor for name, tensor in weights.items()}
+    assert any(name.endswith("weight_g") for name in weights) or "embeddings" in "".join(weights)
+    torch.save(weights, directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    return directory
+
+
+@pytest.fixture(scope="session")
+def group_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_wav2vec2(tmp_path_factory.mktemp("group"), "group")
+
+
+@pytest.fixture(scope="session")
+def layer_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_wav2vec2(tmp_path_factory.mktemp("layer"), "layer", model_class=Wav2Vec2ForCTC)
+
+
+@pytest.fixture(scope="session")
+def bert_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
+    """Noise with an offset (so that normalisation matters), 16 kHz; the last clip is shorter than one frame needs."""
+    directory, random = tmp_path_factory.mktemp("audio"), np.random.default_rng(5)
+    utterances = []
+    for number, seconds in enumerate(SECONDS):
+        path = directory / f"{number}.wav"
+        soundfile.write(path, 0.1 + 0.05 * random.standard_normal(int(16_000 * seconds)), 16_000, subtype="FLOAT")
+        utterances.append(Utterance(id=str(number), audio=AudioSpan(path), text=TEXTS[number]))
+    return utterances
