@@ -1,0 +1,1 @@
+"""Auxiliary tasks: one file each."""

@@ -1,0 +1,57 @@
+"""Auxiliary task 2: the emotion stays when one modality is another utterance's of that emotion (paper, section 2.4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mer_core.config import PluginConfig
+from mer_core.errors import SpecError
+from mer_core.types import Step
+
+
+class SameEmotionSwap(nn.Module):
+    """In each pair one modality, drawn at random, is replaced by that of another utterance of the same class.
+
+    The replacement is drawn from the batch, so the step's encodings are re-used (ours); an utterance whose class
+    occurs once in the batch stays as it is. The pipeline's own classifier must still name the class.
+    """
+
+    class Config(PluginConfig):
+        """`aux2` has no options."""
+
+    def __init__(
+        self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        if len(input_dims) < 2:
+            raise SpecError(
+                f"aux2 re-pairs modalities, and this pipeline has only {', '.join(input_dims)}",
+                hint="Use --aux none, or add a modality.",
+            )
+
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """Return the cross entropy of the class, over the pairs with one modality replaced."""
+        labels_B, modalities = step.labels_B, sorted(step.encoded)
+        replaced_B = torch.randint(len(modalities), labels_B.shape, generator=step.generator).to(labels_B.device)
+        partner_B = draw_partner(labels_B, step.generator)
+        own_B = torch.arange(len(labels_B), device=labels_B.device)
+        swapped = {
+            modality: step.encoded[modality].take(torch.where(replaced_B == number, partner_B, own_B))
+            for number, modality in enumerate(modalities)
+        }
+        return functional.cross_entropy(step.classify(step.fuse(swapped)).float(), labels_B)
+
+
+def draw_partner(labels_B: Int[Tensor, " B"], generator: torch.Generator) -> Int[Tensor, " B"]:
+    """Return for each utterance another of its class, uniformly; itself where there is no other."""
+    size = len(labels_B)
+    draw_BB = torch.rand(size, size, generator=generator).to(labels_B.device)
+    same_BB = labels_B[:, None] == labels_B[None, :]
+    # Any other of the class beats the utterance itself, which beats every other class.
+    draw_BB = torch.where(same_BB, draw_BB + 1.0, -1.0).fill_diagonal_(0.0)
+    return draw_BB.argmax(-1)

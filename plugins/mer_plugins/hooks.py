@@ -1,0 +1,47 @@
+"""The built-in plugins, by the same hooks that anybody's package uses. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mer_core.hookspec import hookimpl
+from mer_core.plugin import Plugin
+
+_HERE = "mer_plugins"
+
+
+@hookimpl
+def mer_encoders() -> Iterable[Plugin]:
+    """Encoders that ship."""
+    yield Plugin("wav2vec2", f"{_HERE}.encoders.wav2vec2:Wav2vec2", "wav2vec 2.0 from any checkpoint of that family")
+    yield Plugin("bert", f"{_HERE}.encoders.bert:Bert", "BERT from any checkpoint of that family")
+
+
+@hookimpl
+def mer_fusions() -> Iterable[Plugin]:
+    """Fusions that ship."""
+    yield Plugin("fc", f"{_HERE}.fusions.fc:FullyConnected", "means over time, concatenated (the paper's FC row)")
+    yield Plugin(
+        "cross-attn", f"{_HERE}.fusions.cross_attention:CrossAttention", "K layers of multi-head cross attention"
+    )
+
+
+@hookimpl
+def mer_aux_tasks() -> Iterable[Plugin]:
+    """Auxiliary tasks that ship."""
+    yield Plugin("aux1", f"{_HERE}.aux_tasks.aux1:PairPrediction", "name the emotions of scrambled pairs")
+    yield Plugin("aux2", f"{_HERE}.aux_tasks.aux2:SameEmotionSwap", "one modality replaced by one of the same emotion")
+
+
+@hookimpl
+def mer_evaluators() -> Iterable[Plugin]:
+    """Evaluators that ship."""
+    yield Plugin("wa-ua", f"{_HERE}.evaluators.wa_ua:WeightedUnweighted", "WA, UA, macro F1, recall, confusion")
+
+
+@hookimpl
+def mer_corpora() -> Iterable[Plugin]:
+    """Corpora that ship."""
+    yield Plugin("demo", f"{_HERE}.corpora.demo:Demo", "synthetic speech with known ceilings", extra="demo")
+    yield Plugin("iemocap", f"{_HERE}.corpora.iemocap:Iemocap", "IEMOCAP from the release as it ships")
+    yield Plugin("manifest", f"{_HERE}.corpora.manifest:Manifest", "your own recordings, listed in a CSV or JSONL file")
