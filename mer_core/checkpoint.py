@@ -31,7 +31,9 @@ def load_weights(path: Path, module: nn.Module) -> None:
     try:
         module.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise RunError(f"{path} is missing", hint="The run has no trained weights; go on with mer run --resume.") from None
+        raise RunError(
+            f"{path} is missing", hint="The run has no trained weights; go on with mer run --resume."
+        ) from None
     except (SafetensorError, RuntimeError) as cause:
         raise RunError(f"{path} does not fit this pipeline: {cause}", hint="Train again with --force.") from cause
 
@@ -67,4 +69,6 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     with written_aside(path) as aside:
         # A clone where two names share memory: safetensors refuses aliases.
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, aside, metadata)
+        save_file(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, aside, metadata
+        )

@@ -29,7 +29,7 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The layered registry: its tables as written, checked as a whole, and the files they come from (first laid first)."""
+    """The layered registry: its tables as written, checked as a whole, and its files in the order they were laid."""
 
     tables: Table
     spec: RegistrySpec

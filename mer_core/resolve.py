@@ -110,9 +110,8 @@ def _keep_modalities(table: Table, modalities: Sequence[str]) -> None:
     encoders = table.get("encoders", {})
     for modality in modalities:
         if modality not in encoders:
-            raise SpecError(
-                f'modality "{modality}" is not known{suggest(modality, encoders)}. Known: {", ".join(sorted(encoders))}.'
-            )
+            known = ", ".join(sorted(encoders))
+            raise SpecError(f'modality "{modality}" is not known{suggest(modality, encoders)}. Known: {known}.')
     table["encoders"] = {modality: encoders[modality] for modality in modalities}
     if len(modalities) == 1 and len(encoders) > 1 and "single" in table:
         table["aux"] = []

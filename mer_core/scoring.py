@@ -45,7 +45,9 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow([*_FIXED, *(f"p_{name}" for name in predictions.classes)])
-        columns = zip(predictions.ids, predictions.labels, predictions.predicted, predictions.p_NC.tolist(), strict=True)
+        columns = zip(
+            predictions.ids, predictions.labels, predictions.predicted, predictions.p_NC.tolist(), strict=True
+        )
         for id_, label, predicted, p_C in columns:
             rows.writerow([id_, label, predicted, *(f"{p:.9g}" for p in p_C)])
 

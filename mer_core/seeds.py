@@ -19,5 +19,5 @@ def seed_everything(*parts: int | str) -> None:
     """Seed the global sources of torch, numpy and python: dropout and SpecAugment draw from them."""
     seed = derive_seed(*parts)
     torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - transformers' SpecAugment draws from numpy's global source
+    np.random.seed(seed % 2**32)  # transformers' SpecAugment draws from this source
     random.seed(seed)

@@ -21,7 +21,7 @@ Inputs = dict[str, Tensor]
 """What `Encoder.collate` gives for a batch: named tensors, first axis B."""
 
 Figure = float | dict[str, float] | list[list[int]]
-"""A figure of an evaluator: a number, a number per class, or a C x C matrix of counts (rows true, columns predicted)."""
+"""A figure of an evaluator: a number, a number per class, or C x C counts (rows true, columns predicted)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,7 @@ class PairPrediction(nn.Module):
         label: Literal["pair", "match"] = "pair"
         """`pair`: every ordered combination of classes. `match`: only whether all modalities have one class (ours)."""
 
-    def __init__(
-        self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]
-    ) -> None:
+    def __init__(self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]) -> None:
         super().__init__()
         if len(input_dims) < 2:
             raise SpecError(

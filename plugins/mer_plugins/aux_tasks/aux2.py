@@ -1,4 +1,4 @@
-"""Auxiliary task 2: the emotion stays when one modality is another utterance's of that emotion (paper, section 2.4.2)."""
+"""Auxiliary task 2: one modality becomes another utterance's of the same emotion (paper, section 2.4.2)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ class SameEmotionSwap(nn.Module):
     class Config(PluginConfig):
         """`aux2` has no options."""
 
-    def __init__(
-        self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]
-    ) -> None:
+    def __init__(self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]) -> None:
         super().__init__()
         if len(input_dims) < 2:
             raise SpecError(

@@ -40,9 +40,9 @@ class Branch(nn.Module):
         x_BTD = own.x_BTD
         for name, attend in self.attend.items():
             keys = others[name]
-            x_BTD = x_BTD + attend(
-                own.x_BTD, keys.x_BTD, keys.x_BTD, key_padding_mask=~keys.mask_BT, need_weights=False
-            )[0]
+            x_BTD = (
+                x_BTD + attend(own.x_BTD, keys.x_BTD, keys.x_BTD, key_padding_mask=~keys.mask_BT, need_weights=False)[0]
+            )
         x_BTD = self.norm(x_BTD)
         if self.ffn is not None:
             x_BTD = self.ffn_norm(x_BTD + self.ffn(x_BTD))

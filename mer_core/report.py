@@ -1,0 +1,101 @@
+"""All figures of a run, computed from its prediction files and from nothing else."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from mer_core.compose import build
+from mer_core.files import read_json, write_json
+from mer_core.manager import PluginManager
+from mer_core.protocols import Evaluator
+from mer_core.rundir import Cell, RunDir
+from mer_core.scoring import read_predictions
+from mer_core.spec import PipelineSpec
+from mer_core.types import Figure, Predictions
+
+
+def evaluate(spec: PipelineSpec, manager: PluginManager, predictions: Predictions) -> dict[str, Figure]:
+    """Return the figures of every evaluator of the pipeline."""
+    figures: dict[str, Figure] = {}
+    for part in spec.evaluators:
+        evaluator: Evaluator = build(manager, "evaluator", part, path=f"evaluators.{part.use}")
+        figures |= evaluator.evaluate(predictions)
+    return figures
+
+
+def scalars(figures: dict[str, Figure]) -> dict[str, float]:
+    """Return the figures that are one number."""
+    return {name: value for name, value in figures.items() if isinstance(value, float)}
+
+
+def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] | None = None) -> dict[str, Any]:
+    """Compute every figure from the run's predictions, write report.json and return it.
+
+    Raises:
+        RunError: a prediction file is missing or contradicts itself.
+    """
+    info = run.info()
+    spec = PipelineSpec.model_validate(info["spec"])
+    rows = [_row(cell, spec, manager) for cell in (cells or run.cells())]
+    report = {
+        "pipeline": info["pipeline"],
+        "classes": info["classes"],
+        "select": spec.train.select,
+        "cells": rows,
+        "summary": summarise(rows),
+        "confusion": _pooled(rows),
+        "ceilings": info.get("ceilings", {}),
+        "left_out": info.get("left_out", {}),
+        "provenance": info["provenance"] | {"corpus": info["corpus"], "folds_hash": info["folds_hash"]},
+    }
+    write_json(run.report, report)
+    return report
+
+
+def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Return for each single-number figure: the mean over cells, and the standard deviations over folds and seeds.
+
+    `sd_folds` is that of the folds' means over seeds, `sd_seeds` that of the seeds' means over folds; each is None
+    where there is only one.
+    """
+    names = list(scalars(rows[0]["figures"])) if rows else []
+    return {
+        name: {
+            "mean": statistics.fmean(row["figures"][name] for row in rows),
+            "sd_folds": _sd(rows, "fold", name),
+            "sd_seeds": _sd(rows, "seed", name),
+        }
+        for name in names
+    }
+
+
+def _row(cell: Cell, spec: PipelineSpec, manager: PluginManager) -> dict[str, Any]:
+    predictions = read_predictions(cell.predictions)
+    return {
+        "seed": cell.seed,
+        "fold": cell.fold,
+        "utterances": len(predictions.ids),
+        "selected_epoch": read_json(cell.history)["selected_epoch"],
+        "figures": evaluate(spec, manager, predictions),
+    }
+
+
+def _sd(rows: Sequence[dict[str, Any]], group: str, name: str) -> float | None:
+    keys = sorted({row[group] for row in rows})
+    means = [statistics.fmean(row["figures"][name] for row in rows if row[group] == key) for key in keys]
+    return statistics.stdev(means) if len(means) > 1 else None
+
+
+def _pooled(rows: Sequence[dict[str, Any]]) -> dict[str, list[list[int]]]:
+    """Add up each matrix of counts over all cells."""
+    matrices: dict[str, list[list[int]]] = {}
+    for row in rows:
+        for name, figure in row["figures"].items():
+            if isinstance(figure, list):
+                before = matrices.get(name, [[0] * len(figure)] * len(figure))
+                matrices[name] = [
+                    [a + b for a, b in zip(x, y, strict=True)] for x, y in zip(before, figure, strict=True)
+                ]
+    return matrices

@@ -1,0 +1,116 @@
+"""The layout of a run directory. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mer_core.errors import RunError
+from mer_core.files import read_json, write_json
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One fold trained with one seed."""
+
+    seed: int
+    fold: str
+    folder: Path
+
+    @property
+    def predictions(self) -> Path:
+        """Predictions of the test fold: written last, so its presence means that the cell is done."""
+        return self.folder / "predictions.csv"
+
+    @property
+    def weights(self) -> Path:
+        """Weights of the selected epoch."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def history(self) -> Path:
+        """Losses of every epoch, and which epoch was selected."""
+        return self.folder / "history.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """A run directory: `run.json`, `report.json`, and one folder per seed and fold."""
+
+    path: Path
+
+    @property
+    def report(self) -> Path:
+        """All figures, made from the predictions."""
+        return self.path / "report.json"
+
+    def cell(self, seed: int, fold: str) -> Cell:
+        """Return the place of one seed and fold."""
+        return Cell(seed, fold, self.path / f"seed-{seed}" / f"fold-{fold}")
+
+    def info(self) -> dict[str, Any]:
+        """Return run.json: the resolved spec, classes, folds, seeds and provenance."""
+        info: dict[str, Any] = read_json(self.path / RUN_FILE)
+        return info
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield the cells that the run was to have, done or not."""
+        info = self.info()
+        for seed in info["seeds"]:
+            for fold in info["folds"]:
+                yield self.cell(seed, fold)
+
+
+def default_folder(name: str, root: Path = Path("runs")) -> Path:
+    """Return a new folder for a run of that name, with the time in it."""
+    return root / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
+
+
+def open_run(path: Path, info: dict[str, Any], *, resume: bool, force: bool) -> RunDir:
+    """Start a run directory, or go on with one that was started with the same spec and data.
+
+    Raises:
+        RunError: it exists and neither `resume` nor `force` is given; or it is of another run; or it is no run
+            directory at all, which is never removed.
+    """
+    run = RunDir(path)
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        started = path.is_dir() and (path / RUN_FILE).is_file()
+        if not started:
+            raise RunError(f"{path} exists and is not a run directory", hint="Choose another place with --out.")
+        if resume:
+            _check_same(run.info(), info, path)
+            return run
+        if not force:
+            raise RunError(
+                f"{path} exists", hint="Go on with it: --resume. Replace it: --force. Or choose another: --out DIR."
+            )
+        shutil.rmtree(path)
+    write_json(path / RUN_FILE, info)
+    return run
+
+
+def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    """Compare what decides the result; versions and machine may differ."""
+    differing = [
+        key
+        for key in ("spec", "seeds", "folds", "corpus", "folds_hash")
+        if _plain(before.get(key)) != _plain(now.get(key))
+    ]
+    if differing:
+        raise RunError(
+            f"{path} was started with another {' and another '.join(differing)}",
+            hint="Resume with the options it was started with, or choose another place with --out.",
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as it would be read back, tuples as lists."""
+    return json.loads(json.dumps(value))
