@@ -19,7 +19,7 @@ _MODEL, _STATE = "model.", "optimizer."
 
 def save_weights(path: Path, module: nn.Module) -> None:
     """Write a module's parameters and buffers."""
-    _save(path, {name: tensor for name, tensor in module.state_dict().items()}, {})
+    _save(path, dict(module.state_dict()), {})
 
 
 def load_weights(path: Path, module: nn.Module) -> None:

@@ -43,7 +43,7 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """An epoch is done: mean losses by name (`main` and each auxiliary task) and, where epochs are selected, its score."""
+    """An epoch is done: mean losses by name (`main` and each task's) and, where epochs are selected, its score."""
 
     epoch: int
     losses: Mapping[str, float]

@@ -22,8 +22,13 @@ PACKAGES = ("mer-core", "torch", "torchaudio", "transformers", "accelerate", "nu
 
 def provenance(spec: PipelineSpec, manager: PluginManager) -> dict[str, Any]:
     """Return package versions, machine and the distribution (or file) of each part of the pipeline."""
-    return {"packages": package_versions(), "python": platform.python_version(), "system": platform.platform(terse=True),
-            "processor": platform.machine(), "plugins": plugin_origins(spec, manager)}  # fmt: skip
+    return {
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "processor": platform.machine(),
+        "plugins": plugin_origins(spec, manager),
+    }
 
 
 def package_versions() -> dict[str, str]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_core.config import PluginConfig
-from mer_core.errors import SpecError
 from mer_core.types import Step
+from mer_plugins.aux_tasks.pairing import require_two
 
 
 class PairPrediction(nn.Module):
@@ -30,11 +30,7 @@ class PairPrediction(nn.Module):
 
     def __init__(self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]) -> None:
         super().__init__()
-        if len(input_dims) < 2:
-            raise SpecError(
-                f"aux1 re-pairs modalities, and this pipeline has only {', '.join(input_dims)}",
-                hint="Use --aux none, or add a modality.",
-            )
+        require_two("aux1", input_dims)
         self.match = config.label == "match"
         self.num_classes = num_classes
         self.head = nn.Linear(fused_dim, 2 if self.match else num_classes ** len(input_dims))

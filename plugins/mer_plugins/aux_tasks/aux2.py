@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_core.config import PluginConfig
-from mer_core.errors import SpecError
 from mer_core.types import Step
+from mer_plugins.aux_tasks.pairing import require_two
 
 
 class SameEmotionSwap(nn.Module):
@@ -26,11 +26,7 @@ class SameEmotionSwap(nn.Module):
 
     def __init__(self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]) -> None:
         super().__init__()
-        if len(input_dims) < 2:
-            raise SpecError(
-                f"aux2 re-pairs modalities, and this pipeline has only {', '.join(input_dims)}",
-                hint="Use --aux none, or add a modality.",
-            )
+        require_two("aux2", input_dims)
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """Return the cross entropy of the class, over the pairs with one modality replaced."""
