@@ -1,0 +1,13 @@
+"""Fail unless the newest run under a folder is complete and better than chance by far: the gate's look at the main job."""
+
+import json
+import sys
+from pathlib import Path
+
+FLOOR = 0.60  # the better single modality can reach 0.5625 at best; one seed of the fused pipeline is well above
+
+newest = max(Path(sys.argv[1]).glob("*/report.json"), key=lambda path: path.stat().st_mtime)
+report = json.loads(newest.read_text(encoding="utf-8"))
+ua = report["summary"]["ua"]["mean"]
+print(f"{newest}: {len(report['cells'])} folds, UA {ua:.4f}")
+sys.exit(0 if len(report["cells"]) == 5 and ua >= FLOOR else 1)
