@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from mer_core.config import PluginConfig
 from mer_core.errors import SpecError
 from mer_core.types import Encoded, Inputs, Prepared, Utterance
-from mer_plugins.encoders.loading import load_config, load_model, quiet
+from mer_plugins.encoders.loading import first_line, load_config, load_model, quiet
 from mer_plugins.encoders.padding import mask_of, pad
 from mer_plugins.encoders.pretrained import Freeze, PretrainedEncoder, full_float32
 
@@ -44,7 +44,7 @@ class Bert(PretrainedEncoder):
         settings = load_config(BertConfig, self.directory, modality=self.modality)
         settings.num_hidden_layers = self.depth_of(config.layer, settings.num_hidden_layers)
         self.model = load_model(BertModel, self.directory, settings, modality=self.modality, add_pooling_layer=False)
-        self.tokenizer = self._tokenizer()
+        self.tokenizer = self._tokenizer(settings)
         self.max_tokens = self._max_tokens(settings.max_position_embeddings)
         self.output_dim: int = settings.hidden_size
         if config.freeze != "none":
@@ -82,14 +82,20 @@ class Bert(PretrainedEncoder):
         mask_BT = mask_of(inputs["lengths"], inputs["input_ids"])
         return Encoded(self.model(inputs["input_ids"], attention_mask=mask_BT).last_hidden_state, mask_BT)
 
-    def _tokenizer(self) -> Any:
+    def _tokenizer(self, settings: BertConfig) -> Any:
         if not any((self.directory / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
             raise SpecError(
                 f"encoders.text.checkpoint: {self.directory} holds no tokenizer (tokenizer.json or vocab.txt)",
                 hint="Save it beside the model: tokenizer.save_pretrained(DIR).",
             )
-        with quiet():
-            return AutoTokenizer.from_pretrained(self.directory, local_files_only=True)
+        try:
+            with quiet():
+                return AutoTokenizer.from_pretrained(self.directory, config=settings, local_files_only=True)
+        except Exception as error:  # the tokenizers library raises bare exceptions
+            raise SpecError(
+                f"encoders.text.checkpoint: the tokenizer in {self.directory} cannot be loaded: {first_line(error)}",
+                hint="Save it again beside the model: tokenizer.save_pretrained(DIR).",
+            ) from error
 
     def _max_tokens(self, longest: int) -> int:
         chosen = self.config.max_tokens or longest

@@ -8,7 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import huggingface_hub
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    HFValidationError,
+    IncompleteSnapshotError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from mer_core.errors import SpecError, suggest
 
@@ -88,31 +93,42 @@ def _embedded(name: str, modality: str) -> Path:
 
 def _cached(name: str) -> Path | None:
     """Return the snapshot in the hub's cache, or None where there is none, or only part of one."""
-    for patterns in (SAFETENSORS, TORCH_BIN):
-        try:
-            path = _snapshot(name, patterns, local_files_only=True)
-        except (LocalEntryNotFoundError, HFValidationError):
-            continue
-        if (path / "config.json").is_file() and weights(path):
-            return path
-    return None
+    try:
+        return _complete(name, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
 
 
 def _fetched(name: str, modality: str) -> Path:
     try:
-        path = _snapshot(name, SAFETENSORS, local_files_only=False)
-        return path if weights(path) else _snapshot(name, TORCH_BIN, local_files_only=False)
+        return _complete(name, local_files_only=False)
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise SpecError(
             f'encoders.{modality}.checkpoint: "{name}" is neither a directory nor a model of the hub you may read',
             hint="Check the spelling; for a private or gated model run once: hf auth login",
         ) from error
     except Exception as error:  # the hub's HTTP client is free to raise its own classes; the remedy is the same
+        reason = "" if isinstance(error, LocalEntryNotFoundError) else f": {error}"
         raise SpecError(
-            f'encoders.{modality}.checkpoint: "{name}" is not on this machine and could not be fetched from the hub',
+            f'encoders.{modality}.checkpoint: "{name}" is not on this machine and could not be fetched from the hub'
+            f"{reason}",
             hint=f"Run once with network access: hf download {name}\n"
             f"Or give a local directory: --set encoders.{modality}.checkpoint=DIR",
         ) from error
+
+
+def _complete(name: str, *, local_files_only: bool) -> Path:
+    """Return a snapshot with weights: torch's are asked for only where there are no safetensors."""
+    for patterns in (SAFETENSORS, TORCH_BIN):
+        try:
+            path = _snapshot(name, patterns, local_files_only=local_files_only)
+        except LocalEntryNotFoundError:
+            if local_files_only:
+                continue
+            raise
+        if (path / "config.json").is_file() and weights(path):
+            return path
+    raise LocalEntryNotFoundError(f"{name} holds no config.json with weights")
 
 
 def _snapshot(name: str, patterns: tuple[str, ...], *, local_files_only: bool) -> Path:

@@ -71,7 +71,7 @@ def load_model(model_class: Any, directory: Path, config: Any, *, modality: str,
             )
     except Exception as error:  # each file format has its own error classes; every one means a damaged file
         raise SpecError(
-            f"{place}: the weights in {directory} cannot be loaded: {_first_line(error)}",
+            f"{place}: the weights in {directory} cannot be loaded: {first_line(error)}",
             hint=_FETCH_AGAIN,
         ) from error
     if missing := sorted(set(report["missing_keys"]) - {"masked_spec_embed"}):
@@ -82,7 +82,8 @@ def load_model(model_class: Any, directory: Path, config: Any, *, modality: str,
     return model
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, or its class where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class PretrainedEncoder(nn.Module):
         self.directory = hub.resolve(checkpoint, modality=self.modality)
         self._frozen: list[nn.Module] = []
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> PretrainedEncoder:
         """Switch to training; frozen parts stay in evaluation mode, so that their dropout stays off."""
         super().train(mode)
         for part in self._frozen:

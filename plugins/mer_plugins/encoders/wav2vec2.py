@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
 
 import numpy as np
 import torch
@@ -62,7 +61,7 @@ class Wav2vec2(PretrainedEncoder):
         """Width of a masked span in channels; at most the model's width."""
 
         @model_validator(mode="after")
-        def _spec_augment_is_used(self) -> Self:
+        def _spec_augment_is_used(self) -> Wav2vec2.Config:
             if self.spec_augment and self.freeze == "all":
                 raise ValueError('spec_augment has no effect with freeze = "all": switch one of them off')
             return self
