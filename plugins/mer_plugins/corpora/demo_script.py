@@ -32,12 +32,12 @@ class Prosody:
 
 
 VOICE_TYPES = {
-    "ang": Prosody(rate_wpm=270, pitch=56, pitch_range=65, volume=100),
-    "hap": Prosody(rate_wpm=215, pitch=82, pitch_range=95, volume=75),
-    "neu": Prosody(rate_wpm=172, pitch=48, pitch_range=38, volume=55),
-    "sad": Prosody(rate_wpm=130, pitch=28, pitch_range=8, volume=30),
+    "ang": Prosody(rate_wpm=340, pitch=60, pitch_range=60, volume=100),
+    "hap": Prosody(rate_wpm=240, pitch=95, pitch_range=95, volume=75),
+    "neu": Prosody(rate_wpm=190, pitch=50, pitch_range=46, volume=55),
+    "sad": Prosody(rate_wpm=130, pitch=6, pitch_range=5, volume=30),
 }
-"""Anger fast, loud and wide; happiness high and very wide; sadness slow, low, flat and soft."""
+"""Anger fast and loud; happiness high and lively; sadness slow, low, flat and soft (after Scherer 2003, exaggerated)."""
 
 
 @dataclass(frozen=True, slots=True)

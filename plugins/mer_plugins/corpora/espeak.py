@@ -60,16 +60,16 @@ class Voice:
 
 
 VOICES = (
-    Voice("f1", "F", 140, 200, 112),
-    Voice("m1", "M", 75, 110, 97),
-    Voice("f2", "F", 155, 225, 117),
-    Voice("m2", "M", 85, 125, 100),
-    Voice("f3", "F", 130, 190, 109),
-    Voice("m3", "M", 95, 135, 103),
-    Voice("f4", "F", 165, 235, 120),
-    Voice("m4", "M", 68, 100, 94),
-    Voice("f5", "F", 148, 210, 114),
-    Voice("m5", "M", 90, 130, 98),
+    Voice("f1", "F", 142, 203, 112),
+    Voice("m1", "M", 80, 116, 98),
+    Voice("f2", "F", 152, 218, 115),
+    Voice("m2", "M", 85, 124, 100),
+    Voice("f3", "F", 137, 197, 111),
+    Voice("m3", "M", 90, 130, 101),
+    Voice("f4", "F", 158, 226, 117),
+    Voice("m4", "M", 76, 112, 97),
+    Voice("f5", "F", 147, 210, 114),
+    Voice("m5", "M", 88, 127, 99),
 )
 """Five women and five men: those of the demo corpus, two per session."""
 
@@ -91,7 +91,7 @@ def speak(
         rate_wpm: words per minute, 80 to 450.
         pitch: 0 to 99; 50 is the voice's own, 0 half and 99 twice its frequency.
         pitch_range: 0 (monotone) to 99 (about twice the voice's own range, at 50).
-        volume: 0 to 100, proportional to the amplitude; above 100 eSpeak clips.
+        volume: 0 to 120, proportional to the amplitude; above that, loud vowels clip.
 
     Returns:
         wave: [samples] mono in -1..1; empty when the text holds nothing to say.
