@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,15 @@ from mer_core.manager import PluginManager
 from mer_core.protocols import Evaluator
 from mer_core.rundir import Cell, RunDir
 from mer_core.scoring import read_predictions
-from mer_core.spec import PipelineSpec
+from mer_core.spec import PipelineSpec, Selection
 from mer_core.types import Figure, Predictions
+
+SELECTIONS: dict[Selection, str] = {
+    "last": "last epoch",
+    "inner": "selected on a held-out part of training",
+    "test": "selected on test (optimistic)",
+}
+"""What is said of the epoch that was scored, wherever its figures are shown."""
 
 
 def evaluate(spec: PipelineSpec, manager: PluginManager, predictions: Predictions) -> dict[str, Figure]:
@@ -43,6 +51,7 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
         "pipeline": info["pipeline"],
         "classes": info["classes"],
         "select": spec.train.select,
+        "selection": SELECTIONS[spec.train.select],
         "cells": rows,
         "summary": summarise(rows),
         "confusion": _pooled(rows),
@@ -85,6 +94,8 @@ def _row(cell: Cell, spec: PipelineSpec, manager: PluginManager) -> dict[str, An
 def _sd(rows: Sequence[dict[str, Any]], group: str, name: str) -> float | None:
     keys = sorted({row[group] for row in rows})
     means = [statistics.fmean(row["figures"][name] for row in rows if row[group] == key) for key in keys]
+    if any(math.isnan(mean) for mean in means):  # statistics.stdev fails on NaN
+        return math.nan if len(means) > 1 else None
     return statistics.stdev(means) if len(means) > 1 else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +71,26 @@ class RunDir:
 def default_folder(name: str, root: Path = Path("runs")) -> Path:
     """Return a new folder for a run of that name, with the time in it."""
     return root / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
+
+
+def find_run(
+    spec: dict[str, Any], seeds: Sequence[int], only_fold: str | None = None, root: Path = Path("runs")
+) -> Path:
+    """Return the newest run directory below `root` that was started with this spec, these seeds and this fold.
+
+    Raises:
+        RunError: there is none.
+    """
+    files = sorted(root.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files:
+        info = RunDir(file.parent).info()
+        same = _plain(info.get("spec")) == _plain(spec) and _plain(info.get("seeds")) == list(seeds)
+        if same and (only_fold is None or info.get("folds") == [only_fold]):
+            return file.parent
+    raise RunError(
+        f"no run under {root} was started with these options, so there is none to go on with",
+        hint="Name its directory with --out DIR, or start anew without --resume.",
+    )
 
 
 def open_run(path: Path, info: dict[str, Any], *, resume: bool, force: bool) -> RunDir:

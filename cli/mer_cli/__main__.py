@@ -1,0 +1,5 @@
+"""`python -m mer_cli` is `mer`."""
+
+from mer_cli.app import main
+
+main()

@@ -1,0 +1,54 @@
+"""The `mer` command: one file per sub-command, errors of the user shown without a traceback. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from mer_cli import run
+from mer_core.errors import MerError
+
+USER_ERROR = 2
+
+
+class Commands(TyperGroup):
+    """The group of commands. It keeps the arguments as typed in `ctx.obj`, and turns a MerError into exit 2."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remember what was typed, so that a command can say how to go on."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; show a user's mistake as fact and remedy."""
+        try:
+            return super().invoke(ctx)
+        except MerError as error:
+            from mer_cli import console
+
+            console.error(error.message, error.hint)
+            raise typer.Exit(USER_ERROR) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _mer() -> None:
+    """Multimodal emotion recognition from speech and its words."""
+
+
+app.command("run")(run.run)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="mer")

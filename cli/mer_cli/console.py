@@ -1,0 +1,217 @@
+"""Everything that is drawn: the only file that knows rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mer_cli.progress import Progress
+from mer_cli.words import duration, figures_line, losses_line, percent
+from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, Listener, Note, Preparing
+
+FRAMES_PER_SECOND = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to show. The first `num_names` columns are names (left), the others figures (right)."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    caption: str = ""
+    num_names: int = 1
+    closing: Sequence[Sequence[str]] = field(default_factory=list)
+    """Rows below a line: means and deviations."""
+
+
+def line(text: str = "", *, faint: bool = False) -> None:
+    """Print one line, not cut and not wrapped."""
+    _screen().print(Text(text, style="dim" if faint else ""), soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print something worth knowing on stderr, where it does not mix with results."""
+    _screen(stderr=True).print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
+
+
+def error(message: str, hint: str = "") -> None:
+    """Show a mistake and its remedy on stderr: a panel on a terminal, plain text elsewhere."""
+    screen = _screen(stderr=True)
+    if not screen.is_terminal:
+        screen.print(Text("error: " + "\n".join(filter(None, (message, hint)))), soft_wrap=True)
+        return
+    body = Text(message) + (Text(f"\n{hint}", style="cyan") if hint else Text())
+    screen.print(Panel(body, title="error", title_align="left", border_style="red", expand=False))
+
+
+def names(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names with their values, aligned."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        _screen().print(Text(f"{name:<{width}}  ", style="bold") + Text(value), soft_wrap=True)
+
+
+def table(shown: Table) -> None:
+    """Print a table; where there is no terminal it is as wide as it needs to be."""
+    screen = _screen()
+    rich_table = _rich_table(shown)
+    if not screen.is_terminal:
+        screen = Console(width=max(screen.measure(rich_table).maximum, screen.width), highlight=False)
+    screen.print()
+    screen.print(rich_table)
+
+
+@contextmanager
+def watch(*, several_seeds: bool) -> Iterator[Listener]:
+    """Yield a listener that draws the run: a live view on a terminal, plain lines elsewhere."""
+    if _screen().is_terminal:
+        with _LiveView(several_seeds) as view:
+            yield view.listen
+    else:
+        yield _PlainView(several_seeds).listen
+
+
+def _screen(*, stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False)
+
+
+def _rich_table(shown: Table) -> RichTable:
+    made = RichTable(
+        title=shown.title or None,
+        caption=shown.caption or None,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for number, column in enumerate(shown.columns):
+        made.add_column(column, justify="left" if number < shown.num_names else "right")
+    for number, row in enumerate(shown.rows, start=1):
+        made.add_row(*map(Text, row), end_section=bool(shown.closing) and number == len(shown.rows))
+    for row in shown.closing:
+        made.add_row(*map(Text, row), style="bold")
+    return made
+
+
+def _cell_name(cell: CellStarted | CellEnded, several_seeds: bool) -> str:
+    return f"fold {cell.fold}, seed {cell.seed}" if several_seeds else f"fold {cell.fold}"
+
+
+class _PlainView:
+    """At most one line per epoch, each written out at once."""
+
+    def __init__(self, several_seeds: bool) -> None:
+        self._several_seeds = several_seeds
+        self._progress = Progress()
+
+    def listen(self, event: Event) -> None:
+        self._progress.update(event)
+        if text := self._line(event):
+            print(text, flush=True)
+
+    def _line(self, event: Event) -> str:
+        cell = self._progress.cell
+        match event:
+            case Note(text):
+                return text
+            case Preparing(1, total):
+                return f"preparing {total} utterances"
+            case EpochEnded(epoch, losses) if cell is not None:
+                left = f"  ({duration(self._progress.left_s)} left)" if self._progress.left_s is not None else ""
+                where = f"{_cell_name(cell, self._several_seeds)} ({cell.number} of {cell.cells})"
+                return f"{where}  epoch {epoch} of {cell.epochs}  {losses_line(losses)}{left}"
+            case CellEnded(figures=figures):
+                return f"{_cell_name(event, self._several_seeds)}  {figures_line(figures)}"
+        return ""
+
+
+class _LiveView:
+    """A view that is redrawn in place and gone at the end. It starts with the first utterance prepared, so that
+    what a hub shows while it downloads a checkpoint is left alone.
+    """
+
+    def __init__(self, several_seeds: bool) -> None:
+        self._several_seeds = several_seeds
+        self._progress = Progress()
+        self._screen = _screen()
+        self._live = Live(
+            get_renderable=self._render, console=self._screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+        )
+        self._drawing = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._drawing:
+            self._live.stop()
+
+    def listen(self, event: Event) -> None:
+        self._progress.update(event)
+        if isinstance(event, Note):
+            self._screen.print(Text(event.text, style="dim"), soft_wrap=True)
+        elif not self._drawing:
+            self._drawing = True
+            self._live.start()
+
+    def _render(self) -> RenderableType:
+        progress = self._progress
+        shown: list[RenderableType] = [self._finished()] if progress.ended else []
+        if progress.cell is not None:
+            shown += self._training(progress.cell)
+        elif progress.prepared is not None:
+            done, total = progress.prepared.done, progress.prepared.total
+            shown.append(_bar(f"preparing utterances {done} of {total}", done, total))
+        shown.append(Text(f"elapsed {duration(progress.elapsed_s)}   left {duration(progress.left_s)}", style="dim"))
+        return Group(*shown)
+
+    def _training(self, cell: CellStarted) -> list[RenderableType]:
+        progress = self._progress
+        epoch = min(progress.epochs_done + 1, cell.epochs)
+        title = Text(
+            f"{_cell_name(cell, self._several_seeds)}  ({cell.number} of {cell.cells})   epoch {epoch} of {cell.epochs}",
+            style="bold",
+        )
+        step = _bar(f"batch {progress.step.step} of {progress.step.steps}", progress.step.step, progress.step.steps)
+        losses = losses_line(progress.losses)
+        score = f"   selection score {percent(progress.score)}" if progress.score is not None else ""
+        return [title, step, Text(f"losses of epoch {progress.epochs_done}: {losses}{score}" if losses else "")]
+
+    def _finished(self) -> RenderableType:
+        figures = list(self._progress.ended[0].figures)
+        rows = [
+            [_cell_name(cell, self._several_seeds), *(percent(cell.figures.get(name)) for name in figures)]
+            for cell in self._progress.ended[-self._room() :]
+        ]
+        from mer_cli.words import figure_name
+
+        return _rich_table(Table(["", *map(figure_name, figures)], rows))
+
+    def _room(self) -> int:
+        """Rows that fit beside the rest on the screen; the oldest give way."""
+        return max(3, self._screen.height - 12)
+
+
+def _bar(text: str, done: int, total: int) -> RenderableType:
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=32), Text(text))
+    return grid
+
+
+def flush() -> None:
+    """Write out what is still held back."""
+    sys.stdout.flush()

@@ -1,0 +1,46 @@
+"""Options that several commands share, and how lists are written on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+Item = TypeVar("Item")
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+RegistryOption = Annotated[
+    Path | None,
+    typer.Option("--registry", metavar="FILE", help="Registry file; else registry.toml here, else the shipped one."),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out utterances that cannot be used, and list them.")
+]
+
+
+def listed(text: str, what: Callable[[str], Item] = str) -> list[Item]:  # type: ignore[assignment]
+    """Return the items of `a,b`.
+
+    Raises:
+        typer.BadParameter: an item is not what it should be, or there is none.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise typer.BadParameter("names nothing; separate several by commas")
+    try:
+        return [what(part) for part in parts]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: whole numbers, separated by commas, are needed") from None

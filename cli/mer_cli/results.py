@@ -1,0 +1,80 @@
+"""The tables of a report: from the figures of report.json to rows of text."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mer_cli.console import Table
+from mer_cli.words import figure_name, percent
+
+Report = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+
+def figures_table(report: Report) -> Table:
+    """Return one row per fold (its mean over seeds), then the mean and the standard deviations."""
+    cells: Sequence[Row] = report["cells"]
+    summary: Mapping[str, Mapping[str, float | None]] = report["summary"]
+    seeds = sorted({cell["seed"] for cell in cells})
+    folds = list(dict.fromkeys(cell["fold"] for cell in cells))
+    several = f", mean of {len(seeds)} seeds" if len(seeds) > 1 else ""
+    closing = [["mean", "", *(percent(summary[name]["mean"]) for name in summary)]]
+    for key, label in (("sd_folds", "sd over folds"), ("sd_seeds", "sd over seeds")):
+        if any(summary[name][key] is not None for name in summary):
+            closing.append([label, "", *(percent(summary[name][key]) for name in summary)])
+    return Table(
+        columns=["fold", "utterances", *map(figure_name, summary)],
+        rows=[_fold_row(fold, cells, list(summary)) for fold in folds],
+        closing=closing if len(cells) > 1 else [],
+        title=f"{report['pipeline']}: percent{several}{selection(report)}",
+    )
+
+
+def selection(report: Report) -> str:
+    """Return what must stand beside every figure of a run whose epoch was selected on the test fold."""
+    return f", {report['selection']}" if report["select"] == "test" else ""
+
+
+def confusion_tables(report: Report) -> list[Table]:
+    """Return each matrix of counts, pooled over folds and seeds: rows true, percent of the row and count."""
+    return [
+        Table(
+            columns=["true \\ predicted", *report["classes"]],
+            rows=[[name, *_shares(counts)] for name, counts in zip(report["classes"], matrix, strict=True)],
+            title=f"{name}: percent of the true class (utterances){selection(report)}",
+        )
+        for name, matrix in report["confusion"].items()
+    ]
+
+
+def ceilings_line(report: Report) -> str:
+    """Return the best reachable accuracies beside what was measured, or nothing where the corpus knows none."""
+    if not report["ceilings"]:
+        return ""
+    best = "  ".join(f"{name} {percent(share)}" for name, share in report["ceilings"].items())
+    summary = report["summary"]
+    measured = f"   measured WA {percent(summary['wa']['mean'])}{selection(report)}" if "wa" in summary else ""
+    return f"best reachable accuracy on this corpus: {best}{measured}"
+
+
+def left_out_lines(report: Report, *, most: int = 10) -> list[str]:
+    """Return the utterances left out, with the reason of each."""
+    left_out: Mapping[str, str] = report["left_out"]
+    if not left_out:
+        return []
+    lines = [f"left out: {len(left_out)} utterances that cannot be used"]
+    lines += [f"  {id_}: {reason}" for id_, reason in list(left_out.items())[:most]]
+    return lines + ([f"  … and {len(left_out) - most} more, in report.json"] if len(left_out) > most else [])
+
+
+def _fold_row(fold: str, cells: Sequence[Row], figures: Sequence[str]) -> list[str]:
+    own = [cell for cell in cells if cell["fold"] == fold]
+    means = [statistics.fmean(cell["figures"][name] for cell in own) for name in figures]
+    return [fold, str(own[0]["utterances"]), *map(percent, means)]
+
+
+def _shares(counts: Sequence[int]) -> list[str]:
+    total = sum(counts)
+    return [f"{percent(count / total if total else None)} ({count})" for count in counts]
