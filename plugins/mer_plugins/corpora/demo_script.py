@@ -32,12 +32,15 @@ class Prosody:
 
 
 VOICE_TYPES = {
-    "ang": Prosody(rate_wpm=340, pitch=60, pitch_range=60, volume=100),
-    "hap": Prosody(rate_wpm=240, pitch=95, pitch_range=95, volume=75),
+    "ang": Prosody(rate_wpm=340, pitch=60, pitch_range=60, volume=110),
+    "hap": Prosody(rate_wpm=240, pitch=95, pitch_range=95, volume=62),
     "neu": Prosody(rate_wpm=190, pitch=50, pitch_range=46, volume=55),
     "sad": Prosody(rate_wpm=130, pitch=6, pitch_range=5, volume=30),
 }
-"""Anger fast and loud; happiness high and lively; sadness slow, low, flat and soft (after Scherer 2003, exaggerated)."""
+"""Anger fast and loud; happiness high and lively; sadness slow, low, flat and soft.
+
+The directions are those of Scherer 2003 (Speech Communication 40, table 2); the amounts are ours, and exaggerated.
+"""
 
 
 @dataclass(frozen=True, slots=True)

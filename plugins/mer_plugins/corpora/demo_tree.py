@@ -155,9 +155,9 @@ def _sizes(root: Path) -> Iterator[tuple[str, int]]:
 
 
 def _rename(partial: Path, folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
     try:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
         partial.rename(folder)
     except OSError:
         if not (folder / CONTENTS).is_file():  # else another process was faster
