@@ -7,13 +7,14 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from mer_core.choices import Selection
 from mer_core.compose import build
 from mer_core.files import read_json, write_json
 from mer_core.manager import PluginManager
 from mer_core.protocols import Evaluator
 from mer_core.rundir import Cell, RunDir
 from mer_core.scoring import read_predictions
-from mer_core.spec import PipelineSpec, Selection
+from mer_core.spec import PipelineSpec
 from mer_core.types import Figure, Predictions
 
 SELECTIONS: dict[Selection, str] = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from mer_core.choices import FoldScheme, Precision, Selection
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Precision = Literal["float32", "bfloat16", "float16"]
-Selection = Literal["last", "inner", "test"]
-FoldScheme = Literal["session", "speaker", "fixed"]
 
 
 class Closed(BaseModel):

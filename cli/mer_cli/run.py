@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import Device, DeviceOption, RegistryOption, SkipBadOption, listed
-from mer_core.spec import FoldScheme, PipelineSpec, Precision, Selection
+from mer_core.choices import FoldScheme, Precision, Selection
 
 if TYPE_CHECKING:
     from mer_core.manager import PluginManager
     from mer_core.registry import Registry
     from mer_core.rundir import RunDir
+    from mer_core.spec import PipelineSpec
 
 INTERRUPTED = 130
 

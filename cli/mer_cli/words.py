@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 MISSING = "n/a"
 
@@ -26,11 +27,11 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def losses_line(losses: dict[str, float]) -> str:
+def losses_line(losses: Mapping[str, float]) -> str:
     """Return each loss with its name."""
     return "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
 
 
-def figures_line(figures: dict[str, float]) -> str:
+def figures_line(figures: Mapping[str, float]) -> str:
     """Return each figure with its name, in percent."""
     return "  ".join(f"{figure_name(name)} {percent(value)}" for name, value in figures.items())

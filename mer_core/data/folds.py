@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mer_core.choices import FoldScheme
 from mer_core.errors import DataError, SpecError, suggest
-from mer_core.spec import FoldScheme
 from mer_core.types import Utterance
 
 SPLIT_FIELD = "split"
