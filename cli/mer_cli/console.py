@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,16 +11,18 @@ from typing import Self
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from mer_cli.progress import Progress
-from mer_cli.words import duration, figures_line, losses_line, percent
+from mer_cli.words import duration, figure_name, figures_line, losses_line, percent
 from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, Listener, Note, Preparing
 
 FRAMES_PER_SECOND = 4
+UNLIMITED = 10_000  # columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ def error(message: str, hint: str = "") -> None:
     screen.print(Panel(body, title="error", title_align="left", border_style="red", expand=False))
 
 
+def heading(name: str, text: str) -> None:
+    """Print a name with what it is in one line."""
+    _screen().print(Text(name, style="bold") + Text(f"  {text}"), soft_wrap=True)
+
+
+def paragraphs(text: str) -> None:
+    """Print a docstring, its paragraphs wrapped to the terminal."""
+    joined = [" ".join(part.split()) if "\n " not in part else part for part in text.split("\n\n")]
+    _screen().print(Padding(Text("\n\n".join(joined)), (1, 0, 0, 0)))
+
+
 def names(pairs: Sequence[tuple[str, str]]) -> None:
     """Print names with their values, aligned."""
     width = max((len(name) for name, _ in pairs), default=0)
@@ -67,11 +79,10 @@ def names(pairs: Sequence[tuple[str, str]]) -> None:
 def table(shown: Table) -> None:
     """Print a table; where there is no terminal it is as wide as it needs to be."""
     screen = _screen()
-    rich_table = _rich_table(shown)
     if not screen.is_terminal:
-        screen = Console(width=max(screen.measure(rich_table).maximum, screen.width), highlight=False)
+        screen = Console(width=UNLIMITED, highlight=False)
     screen.print()
-    screen.print(rich_table)
+    screen.print(_rich_table(shown))
 
 
 @contextmanager
@@ -121,7 +132,7 @@ class _PlainView:
     def listen(self, event: Event) -> None:
         self._progress.update(event)
         if text := self._line(event):
-            print(text, flush=True)
+            print(text, flush=True)  # a log that is followed must not lag behind
 
     def _line(self, event: Event) -> str:
         cell = self._progress.cell
@@ -182,10 +193,8 @@ class _LiveView:
     def _training(self, cell: CellStarted) -> list[RenderableType]:
         progress = self._progress
         epoch = min(progress.epochs_done + 1, cell.epochs)
-        title = Text(
-            f"{_cell_name(cell, self._several_seeds)}  ({cell.number} of {cell.cells})   epoch {epoch} of {cell.epochs}",
-            style="bold",
-        )
+        where = f"{_cell_name(cell, self._several_seeds)}  ({cell.number} of {cell.cells})"
+        title = Text(f"{where}   epoch {epoch} of {cell.epochs}", style="bold")
         step = _bar(f"batch {progress.step.step} of {progress.step.steps}", progress.step.step, progress.step.steps)
         losses = losses_line(progress.losses)
         score = f"   selection score {percent(progress.score)}" if progress.score is not None else ""
@@ -197,8 +206,6 @@ class _LiveView:
             [_cell_name(cell, self._several_seeds), *(percent(cell.figures.get(name)) for name in figures)]
             for cell in self._progress.ended[-self._room() :]
         ]
-        from mer_cli.words import figure_name
-
         return _rich_table(Table(["", *map(figure_name, figures)], rows))
 
     def _room(self) -> int:
@@ -210,8 +217,3 @@ def _bar(text: str, done: int, total: int) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2))
     grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=32), Text(text))
     return grid
-
-
-def flush() -> None:
-    """Write out what is still held back."""
-    sys.stdout.flush()

@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from mer_core.plugin import Kind
+
 Item = TypeVar("Item")
 
 
@@ -29,6 +31,8 @@ DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out utterances that cannot be used, and list them.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+KindOption = Annotated[Kind | None, typer.Option("--kind", help="One kind of plugin only.")]
 
 
 def listed(text: str, what: Callable[[str], Item] = str) -> list[Item]:  # type: ignore[assignment]
