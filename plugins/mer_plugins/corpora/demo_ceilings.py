@@ -57,6 +57,7 @@ def _best_sum(joint: Counter[_Key]) -> int:
             np.array([lowest for _, lowest in rules]),
         ),
     )
+    assert solved.fun is not None, solved.message  # no answer at all is always allowed
     return round(-solved.fun)
 
 
