@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +18,8 @@ from mer_core import hookspec
 from mer_core.errors import PluginError, suggest
 from mer_core.hookspec import ENTRY_POINT_GROUP, HOOKS, PROJECT
 from mer_core.plugin import KINDS, Kind, Plugin
+
+_FROM_FILE = "__mer_plugin_file__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ class PluginManager:
                 self._add_entry_point(entry)
         for name in modules:
             self._add_named(Origin(name, place=f"module {name}"), partial(importlib.import_module, name))
+        files = list(files)
         for path in files:
+            _check_stem(path, files)
             self._add_named(Origin(path.name, place=str(path)), partial(_module_from_file, path))
 
     def all(self, kind: Kind | None = None) -> list[Found]:
@@ -108,8 +112,9 @@ class PluginManager:
         found = self.get(kind, name)
         try:
             return found.plugin.load()
-        except Exception as cause:
-            install = f"pip install '{found.origin.name}[{found.plugin.extra}]'" if found.plugin.extra else ""
+        except (Exception, SystemExit) as cause:
+            lacking = found.plugin.extra and isinstance(cause, ImportError)
+            install = f"pip install '{found.origin.name}[{found.plugin.extra}]'" if lacking else ""
             raise PluginError(
                 f'{kind} "{name}" of {found.origin} cannot be loaded: {type(cause).__name__}: {cause}',
                 hint=f"Install what it needs: {install}" if install else f"Look at {found.plugin.target}.",
@@ -119,62 +124,86 @@ class PluginManager:
         dist = entry.dist
         origin = Origin(dist.name if dist else entry.name, dist.version if dist else "", f"entry point {entry.name}")
         try:
-            self._register(entry.load(), origin)
-        except PluginError:
-            raise
+            found = self._register(entry.load(), origin)
         except (Exception, SystemExit) as cause:  # a stranger's import may do anything
             self.broken.append(Broken(origin, cause))
+        else:
+            self._add(found)
 
     def _add_named(self, origin: Origin, load: Callable[[], ModuleType]) -> None:
         try:
-            self._register(load(), origin)
-        except PluginError:
-            raise
+            found = self._register(load(), origin)
         except (Exception, SystemExit) as cause:
             raise PluginError(
                 f"plugin {origin.place} cannot be used: {type(cause).__name__}: {cause}",
                 hint="Mend it, or take it out of [plugins] in the registry file.",
             ) from cause
+        self._add(found)
 
-    def _register(self, module: ModuleType, origin: Origin) -> None:
-        self._pluggy.register(module)
+    def _register(self, module: ModuleType, origin: Origin) -> list[Found]:
         try:
+            self._pluggy.register(module)
             self._pluggy.check_pending()  # pluggy alone would ignore a misspelt hook
-            found = [Found(kind, plugin, origin) for kind, plugin in self._descriptors(module)]
+            return [Found(kind, plugin, origin) for kind, plugin in self._descriptors(module)]
         except BaseException:
-            self._pluggy.unregister(module)
+            # Also after half a registration: what is left of it would fail the check of every later module.
+            if self._pluggy.is_registered(module):
+                self._pluggy.unregister(module)
             raise
-        for row in found:
-            self._add(row)
 
     def _descriptors(self, module: ModuleType) -> Iterator[tuple[Kind, Plugin]]:
         for kind, hook in HOOKS.items():
             for impl in getattr(self._pluggy.hook, hook).get_hookimpls():
-                if impl.plugin is module:
-                    yield from ((kind, plugin) for plugin in impl.function())
+                for plugin in impl.function() if impl.plugin is module else ():
+                    if not isinstance(plugin, Plugin):
+                        raise TypeError(f"{hook} yields {plugin!r}, not a Plugin")
+                    yield kind, plugin
 
-    def _add(self, found: Found) -> None:
-        key = (found.kind, found.plugin.name)
-        if key in self._found:
-            first = self._found[key].origin
-            raise PluginError(
-                f'two {found.kind} plugins are named "{found.plugin.name}": {first} ({first.place}) and '
-                f"{found.origin} ({found.origin.place})",
-                hint="Rename one, or uninstall the other distribution.",
-            )
-        self._found[key] = found
+    def _add(self, rows: Iterable[Found]) -> None:
+        for found in rows:
+            key = (found.kind, found.plugin.name)
+            if key in self._found:
+                first = self._found[key].origin
+                raise PluginError(
+                    f'two {found.kind} plugins are named "{found.plugin.name}": {first} ({first.place}) and '
+                    f"{found.origin} ({found.origin.place})",
+                    hint="Rename one, or uninstall the other distribution.",
+                )
+            self._found[key] = found
+
+
+def _check_stem(path: Path, files: Sequence[Path]) -> None:
+    """Refuse two plugin files of one name: a descriptor's `"my_fusion:Gated"` could mean either."""
+    same = [str(other) for other in files if other.stem == path.stem]
+    if len(same) > 1:
+        raise PluginError(f"plugin files {' and '.join(same)} have one name", hint="Rename one of them.")
 
 
 def _module_from_file(path: Path) -> ModuleType:
     """Import a plugin file under its own stem, so that its descriptors may say `"my_fusion:Gated"`."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) == str(path):
-        return sys.modules[path.stem]
+    place = str(path.resolve())
+    loaded = sys.modules.get(path.stem)
+    if loaded is not None and getattr(loaded, _FROM_FILE, None) == place:
+        return loaded
+    if not hasattr(loaded, _FROM_FILE) and _names_another(path):
+        raise ImportError(f"its name is also that of the module {path.stem}: rename the file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError("its name does not end in .py")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, _FROM_FILE, place)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
     return module
+
+
+def _names_another(path: Path) -> bool:
+    """Tell whether the file's stem is the name of an importable module that is not this file."""
+    spec = importlib.util.find_spec(path.stem)
+    return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path.resolve())

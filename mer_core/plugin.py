@@ -33,9 +33,10 @@ class Plugin:
     extra: str = ""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.name):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
             raise PluginError(
-                f"plugin name {self.name!r} is not usable", hint="Use lower-case letters, digits, '-', '_' and '.'."
+                f"plugin name {self.name!r} is not usable",
+                hint="Use lower-case letters, digits, '-' and '_'.",
             )
         if not re.fullmatch(r"[\w.]+:\w+", self.target):
             raise PluginError(
