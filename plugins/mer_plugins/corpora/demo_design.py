@@ -27,12 +27,16 @@ class Cell:
         words: the group of the cue word, or `filler` where the sentence holds none.
         voice: the emotion that the voice expresses.
         label: the emotion to be recognised.
+        sentence: which of the speaker's sentences with such words. Wherever the words leave the label open, one
+            sentence is spoken under each label that they allow, equally often: no function of the transcript can
+            then beat the ceiling, not even by chance.
     """
 
     stratum: str
     words: str
     voice: str
     label: str
+    sentence: int = 0
 
 
 def cells() -> tuple[Cell, ...]:
@@ -41,24 +45,24 @@ def cells() -> tuple[Cell, ...]:
 
 
 def _words_decide() -> Iterator[Cell]:
-    for label, voice in product(EMOTIONS, EMOTIONS):
-        yield Cell("words", WORDS_OF[label], voice, label)
+    for label, (sentence, voice) in product(EMOTIONS, enumerate(EMOTIONS)):
+        yield Cell("words", WORDS_OF[label], voice, label, sentence)
 
 
 def _voice_decides() -> Iterator[Cell]:
-    for label in EMOTIONS * 4:
-        yield Cell("voice", FILLER, label, label)
+    for sentence, label in product(range(4), EMOTIONS):
+        yield Cell("voice", FILLER, label, label, sentence)
 
 
 def _both_needed() -> Iterator[Cell]:
     """Yield cells whose words give the valence and whose voice gives the arousal, each twice."""
-    for label in EMOTIONS * 2:
+    for sentence, label in product(range(2), EMOTIONS):
         for voice in AROUSED if label in AROUSED else CALM:
-            yield Cell("both", "pleasant" if label in ("hap", "neu") else "unpleasant", voice, label)
+            yield Cell("both", "pleasant" if label in ("hap", "neu") else "unpleasant", voice, label, sentence)
 
 
 def _crossed() -> Iterator[Cell]:
     """Yield cells whose words say whether the voice is meant, each twice: an exclusive or, which no sum can solve."""
-    for voice in EMOTIONS * 2:
-        yield Cell("crossed", "sincere", voice, voice)
-        yield Cell("crossed", "ironic", voice, FLIPPED[voice])
+    for sentence, voice in product(range(2), EMOTIONS):
+        yield Cell("crossed", "sincere", voice, voice, sentence)
+        yield Cell("crossed", "ironic", voice, FLIPPED[voice], sentence)

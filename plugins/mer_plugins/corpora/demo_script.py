@@ -111,32 +111,40 @@ class _Writer:
         self.templates: dict[str, list[str]] = lexicon["templates"]
         self.fillers: dict[str, list[str]] = lexicon["fillers"]
         self.cues = {group: self._deck(lists[session - 1]) for group, lists in lexicon["groups"].items()}
-        self.num_empty = 4 if (speaker.gender == "F") == (session % 2 == 1) else 0
+        self.has_empty = (speaker.gender == "F") == (session % 2 == 1)
+        self.written: dict[tuple[str, str, int], tuple[str, str]] = {}
 
     def lines(self) -> Iterator[Line]:
         """Yield the 64 lines of the design, then those of other labels; ids are given later."""
-        num_happy = num_filler = 0
+        num_happy = 0
         for cell in cells():
             num_happy += cell.label == "hap"
-            num_filler += cell.words == FILLER
-            raw_label = "exc" if cell.label == "hap" and num_happy % 2 else cell.label
-            # The first four filler cells hold each emotion once, so an empty transcript says nothing about the label.
-            yield self._line(cell, raw_label, empty=cell.words == FILLER and num_filler <= self.num_empty)
-        for raw_label in OTHER_LABELS[self.speaker.gender]:
-            yield self._line(Cell("other", FILLER, self.rng.choice(EMOTIONS), raw_label), raw_label)
+            yield self._line(cell, "exc" if cell.label == "hap" and num_happy % 2 else cell.label)
+        for number, raw_label in enumerate(OTHER_LABELS[self.speaker.gender]):
+            yield self._line(Cell("other", FILLER, self.rng.choice(EMOTIONS), raw_label, number), raw_label)
 
-    def _line(self, cell: Cell, raw_label: str, *, empty: bool = False) -> Line:
-        spoken = self._fill("{hum}.") if empty else self._sentence(cell.words)
+    def _line(self, cell: Cell, raw_label: str) -> Line:
+        key = (cell.stratum, cell.words, cell.sentence)
+        if key not in self.written:
+            self.written[key] = self._write(cell)
+        spoken, transcript = self.written[key]
         return Line(
             id="",
             cell=cell,
             raw_label=raw_label,
-            transcript=self.rng.choice(("", *_TAGS)) if empty else self._tagged(spoken),
+            transcript=transcript,
             spoken=spoken,
             speaker=self.speaker,
             prosody=self._prosody(cell.voice),
             pause_s=self.rng.uniform(0.2, 1.5),
         )
+
+    def _write(self, cell: Cell) -> tuple[str, str]:
+        """Return what is said and how it is transcribed; one filler sentence of some speakers is a hum, not words."""
+        if self.has_empty and cell.stratum == "voice" and cell.sentence == 0:
+            return self._fill("{hum}."), self.rng.choice(("", *_TAGS))
+        spoken = self._sentence(cell.words)
+        return spoken, self._tagged(spoken)
 
     def _sentence(self, words: str) -> str:
         kind = FILLER if words == FILLER else "adverb" if words in _ADVERB_GROUPS else "adjective"

@@ -101,3 +101,11 @@ def test_voice_types_differ_in_tempo_pitch_and_loudness(voice):
     ):
         steps = [figures[high] / figures[low] for low, high in pairwise(order)]
         assert min(steps) > least, (figures, order)
+
+
+def test_no_function_of_the_transcript_beats_the_text_ceiling_even_by_chance():
+    for session in range(1, 6):
+        by_text: dict[str, Counter[str]] = {}
+        for line in (line for line in FOUR if line.session == session):
+            by_text.setdefault(line.transcript, Counter())[line.cell.label] += 1
+        assert sum(max(labels.values()) for labels in by_text.values()) == 64  # of 128
