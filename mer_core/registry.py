@@ -95,7 +95,9 @@ def _read(path: Path) -> Table:
         raise SpecError(f"{path} is not valid TOML: {cause}") from cause
     files = table.get("plugins", {}).get("files") if isinstance(table.get("plugins"), dict) else None
     if isinstance(files, list):
-        table["plugins"]["files"] = [str((path.parent / name).resolve()) for name in files if isinstance(name, str)]
+        table["plugins"]["files"] = [
+            str((path.parent / name).resolve()) if isinstance(name, str) else name for name in files
+        ]
     return table
 
 

@@ -113,7 +113,7 @@ def _keep_modalities(table: Table, modalities: Sequence[str]) -> None:
             known = ", ".join(sorted(encoders))
             raise SpecError(f'modality "{modality}" is not known{suggest(modality, encoders)}. Known: {known}.')
     table["encoders"] = {modality: encoders[modality] for modality in modalities}
-    if len(modalities) == 1 and len(encoders) > 1 and "single" in table:
+    if len(table["encoders"]) == 1 and len(encoders) > 1 and "single" in table:
         table["aux"] = []
         table.update(copy.deepcopy(table["single"]))
 
@@ -128,22 +128,23 @@ def _assign(table: Table, path: str, value: object) -> None:
     table.setdefault("train", {})
     node: object = table
     for depth, key in enumerate(parents):
-        node = _child(node, key)
-        if node is None:
+        children = _children(node)
+        if key not in children:
             raise SpecError(
-                f"{path}: there is no {'.'.join(parents[: depth + 1])} in this pipeline{suggest(key, _KEYS)}",
+                f"{path}: there is no {'.'.join(parents[: depth + 1])} in this pipeline{suggest(key, children)}",
                 hint="Paths are those of the registry file, for example fusion.layers, train.epochs, aux.aux1.weight.",
             )
+        node = children[key]
     if not isinstance(node, dict):
         raise SpecError(f"{path}: cannot be set", hint="Name the part, for example aux.aux1.weight.")
     node[last] = value
 
 
-def _child(node: object, key: str) -> object:
-    """Return a table's entry, or from a list of parts the one that uses plugin `key`."""
+def _children(node: object) -> Table:
+    """Return a table's entries, or the parts of a list by the plugin that each uses."""
     if isinstance(node, list):
-        return next((part for part in node if isinstance(part, dict) and part.get("use") == key), None)
-    return node.get(key) if isinstance(node, dict) else None
+        return {str(part.get("use")): part for part in node if isinstance(part, dict)}
+    return node if isinstance(node, dict) else {}
 
 
 def _value(text: str) -> object:

@@ -33,7 +33,9 @@ def field_names(*models: type[BaseModel]) -> set[str]:
 def _line(finding: ErrorDetails, prefix: Sequence[str], known: Sequence[str]) -> str:
     path = ".".join([*prefix, *(str(part) for part in finding["loc"])])
     if finding["type"] == "extra_forbidden":
-        return f"{path}: no such key{suggest(str(finding['loc'][-1]), known)}"
+        name = str(finding["loc"][-1])
+        # A key that belongs to another table is known, but not here: never suggest what was written.
+        return f"{path}: no such key{suggest(name, [key for key in known if key != name])}"
     if finding["type"] == "missing":
         return f"{path}: is needed"
     message = finding["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

@@ -1,0 +1,145 @@
+import pytest
+
+from mer_core.errors import PluginError, SpecError
+from mer_core.registry import load_registry, overlay, shipped_file
+
+MINE = """
+[pipelines.mine]
+encoders.text = { use = "bert" }
+fusion = { use = "fc" }
+evaluators = [{ use = "wa-ua" }]
+"""
+
+
+def test_the_shipped_registry_is_valid_and_the_only_file_in_an_empty_folder(tmp_path):
+    registry = load_registry(folder=tmp_path)
+    assert registry.files == (shipped_file(),)
+    assert {"demo", "paper"} <= set(registry.spec.pipelines)
+
+
+def test_the_file_of_the_working_folder_is_laid_over_the_shipped_one(write, tmp_path, monkeypatch):
+    path = write("registry.toml", MINE + "[pipelines.paper]\ntrain.epochs = 3\n")
+    monkeypatch.chdir(tmp_path)
+    registry = load_registry()
+    assert registry.files == (shipped_file(), path)
+    assert registry.spec.pipelines["mine"].fusion.use == "fc"
+    paper = registry.spec.pipelines["paper"]
+    assert paper.train.epochs == 3
+    assert paper.train.batch_size == 16
+    assert paper.encoders["text"].options == {"checkpoint": "bert-base-uncased"}
+
+
+def test_a_file_given_by_name_is_used_instead_of_the_folders(write, tmp_path):
+    write("registry.toml", "[pipelines.paper]\ntrain.epochs = 3\n")
+    other = write("other.toml", "[pipelines.paper]\ntrain.epochs = 4\n")
+    registry = load_registry(other, folder=tmp_path)
+    assert registry.spec.pipelines["paper"].train.epochs == 4
+    assert registry.files == (shipped_file(), other)
+
+
+def test_the_shipped_file_itself_is_laid_once():
+    assert load_registry(folder=shipped_file().parent).files == (shipped_file(),)
+
+
+def test_naming_a_plugin_replaces_the_part_below_with_its_options():
+    below = {"fusion": {"use": "cross-attn", "layers": 2}, "train": {"epochs": 2, "warmup": 0.1}, "aux": [1]}
+    above = {"fusion": {"use": "fc"}, "train": {"epochs": 5}, "aux": []}
+    assert overlay(below, above) == {"fusion": {"use": "fc"}, "train": {"epochs": 5, "warmup": 0.1}, "aux": []}
+    assert overlay(below, {"fusion": {"layers": 3}})["fusion"] == {"use": "cross-attn", "layers": 3}
+    assert below["train"] == {"epochs": 2, "warmup": 0.1}
+
+
+def test_every_mistake_is_told_at_once_with_its_dotted_path(write):
+    path = write(
+        "registry.toml",
+        """
+        [pipeline.x]
+        [pipelines.paper]
+        trian = { epochs = 3 }
+        folds = "sesion"
+        train.epochs = 0
+        train.epoch = 3
+        train.precision = "int8"
+        aux = [{ use = "aux1", weight = -1.0 }, { weight = 1.0 }]
+        epochs = 5
+        [pipelines.new]
+        fusion = { used = "fc" }
+        [plugins]
+        files = [3]
+        """,
+    )
+    with pytest.raises(SpecError) as caught:
+        load_registry(path)
+    first, *lines = caught.value.message.split("\n")
+    assert first == f"{path}: 13 mistakes"
+    assert sorted(line.strip() for line in lines) == sorted(
+        [
+            'pipeline: no such key (did you mean "pipelines"?)',
+            'pipelines.paper.trian: no such key (did you mean "train"?)',
+            "pipelines.paper.folds: input should be 'session', 'speaker' or 'fixed', got 'sesion'",
+            "pipelines.paper.train.epochs: input should be greater than 0, got 0",
+            'pipelines.paper.train.epoch: no such key (did you mean "epochs"?)',
+            "pipelines.paper.train.precision: input should be 'float32', 'bfloat16' or 'float16', got 'int8'",
+            "pipelines.paper.aux.0.weight: input should be greater than or equal to 0, got -1.0",
+            "pipelines.paper.aux.1.use: is needed",
+            "pipelines.paper.epochs: no such key",  # it is one of train's: not suggested to itself
+            "pipelines.new.encoders: is needed",
+            "pipelines.new.fusion.use: is needed",
+            "pipelines.new.evaluators: is needed",
+            "plugins.files.0: input is not a valid path for <class 'pathlib.Path'>, got 3",
+        ]
+    )
+
+
+def test_one_mistake_is_called_one(write):
+    with pytest.raises(
+        SpecError, match=r'registry.toml: 1 mistake\n  plugin: no such key \(did you mean "plugins"\?\)'
+    ):
+        load_registry(write("registry.toml", "plugin = 1"))
+
+
+def test_what_is_not_toml_is_told_with_its_line(write):
+    with pytest.raises(SpecError, match=r"registry\.toml is not valid TOML: .*line 2"):
+        load_registry(write("registry.toml", "[pipelines]\nx = ="))
+
+
+def test_what_is_not_text_is_not_toml(tmp_path):
+    (tmp_path / "registry.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SpecError, match=r"registry\.toml is not valid TOML"):
+        load_registry(folder=tmp_path)
+
+
+def test_a_missing_file_that_was_named_is_an_error(tmp_path):
+    with pytest.raises(SpecError, match=r"registry file .*gone\.toml does not exist\nGive an existing file to --reg"):
+        load_registry(tmp_path / "gone.toml")
+
+
+def test_an_unknown_pipeline_is_answered_with_the_nearest(tmp_path):
+    expected = r'pipeline "papr" is not known \(did you mean "paper"\?\)\. Known: demo, paper.*\nPipelines are tables'
+    with pytest.raises(SpecError, match=expected):
+        load_registry(folder=tmp_path).pipeline("papr")
+
+
+PLUGIN = """
+from mer_core.hookspec import hookimpl
+from mer_core.plugin import Plugin
+@hookimpl
+def mer_fusions():
+    yield Plugin("mine", "mer_t_mine:Mine", "toy")
+class Mine: pass
+"""
+
+
+def test_plugin_files_are_relative_to_the_registry_that_names_them(write, tmp_path, monkeypatch):
+    write("project/parts/mer_t_mine.py", PLUGIN)
+    path = write("project/my.toml", '[plugins]\nfiles = ["parts/mer_t_mine.py"]')
+    monkeypatch.chdir(tmp_path)
+    manager = load_registry(path).manager()
+    assert manager.load("fusion", "mine").__name__ == "Mine"
+    assert manager.get("fusion", "cross-attn")
+
+
+def test_a_plugin_file_that_is_not_there_is_told_by_its_path(write):
+    path = write("my.toml", '[plugins]\nfiles = ["gone.py"]')
+    with pytest.raises(PluginError, match=rf"no such file: {path.parent}/gone\.py"):
+        load_registry(path).manager()
