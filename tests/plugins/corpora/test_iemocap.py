@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mer_plugins.corpora.iemocap import Iemocap
 from pydantic import ValidationError
 
 from mer_core.errors import DataError
 from mer_core.types import AudioSpan, Utterance
+from mer_plugins.corpora.iemocap import Iemocap
 
 
 def read(path: Path, **options: object) -> list[Utterance]:

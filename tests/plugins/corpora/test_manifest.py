@@ -3,10 +3,10 @@ import re
 from pathlib import Path
 
 import pytest
-from mer_plugins.corpora.manifest import Manifest
 
 from mer_core.errors import DataError
 from mer_core.types import AudioSpan, Utterance
+from mer_plugins.corpora.manifest import Manifest
 
 EMODB = Path(__file__).parents[4] / "shared" / "data" / "emodb" / "manifest.csv"
 
