@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
-from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
 
 from scripts.tiny_encoders.text import Lexicon, Reader
 
@@ -53,12 +53,12 @@ def vocabulary(words: list[str]) -> list[str]:
     return list(dict.fromkeys([*SPECIAL, *single, *within, *ENDINGS, *words]))
 
 
-def build_tokenizer(words: list[str], folder: Path) -> BertTokenizerFast:
+def build_tokenizer(words: list[str], folder: Path) -> BertTokenizer:
     """Return BERT's own WordPiece over that vocabulary: lower case, accents kept (German needs them)."""
     folder.mkdir(parents=True, exist_ok=True)
     vocab_file = folder / "vocab.txt"
     vocab_file.write_text("\n".join(vocabulary(words)) + "\n", encoding="utf-8")
-    return BertTokenizerFast(vocab=str(vocab_file), do_lower_case=True, strip_accents=False, model_max_length=128)
+    return BertTokenizer(vocab=str(vocab_file), do_lower_case=True, strip_accents=False, model_max_length=128)
 
 
 def tiny_config(vocab_size: int) -> BertConfig:
@@ -74,7 +74,7 @@ def tiny_config(vocab_size: int) -> BertConfig:
     )
 
 
-def company_vectors(reader: Reader, tokenizer: BertTokenizerFast, *, width: int, seed: int) -> tuple[Tensor, Tensor]:
+def company_vectors(reader: Reader, tokenizer: BertTokenizer, *, width: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return start_VD, word vectors from who keeps whose company, and seen_V, the tokens that occur at all.
 
     Positive pointwise mutual information over texts, factorised (Levy and Goldberg 2014): without this start the
@@ -96,7 +96,7 @@ def company_vectors(reader: Reader, tokenizer: BertTokenizerFast, *, width: int,
     return torch.tensor(start_VD / start_VD[seen_V].std() * START_STD).float(), torch.tensor(seen_V)
 
 
-def mask_chances(reader: Reader, tokenizer: BertTokenizerFast) -> Tensor:
+def mask_chances(reader: Reader, tokenizer: BertTokenizer) -> Tensor:
     """Return chance_V, how often each token is asked for: words of a group often, special tokens never."""
     chance_V = torch.full((len(tokenizer),), 0.1)
     chance_V[tokenizer.convert_tokens_to_ids(reader.group_words())] = 0.35
@@ -115,7 +115,7 @@ def mask_tokens(ids_BS: Tensor, chance_V: Tensor, rng: torch.Generator) -> tuple
 
 
 def train(
-    reader: Reader, tokenizer: BertTokenizerFast, *, num_steps: int, batch_size: int, seed: int
+    reader: Reader, tokenizer: BertTokenizer, *, num_steps: int, batch_size: int, seed: int
 ) -> BertForMaskedLM:
     """Train with a linear warm-up and decay; texts are drawn anew for every step."""
     torch.manual_seed(seed)
@@ -142,7 +142,14 @@ def train(
     return model.eval()
 
 
-def probe(model: BertModel, tokenizer: BertTokenizerFast, lexicon: Lexicon) -> list[float]:
+def with_pooler(model: BertForMaskedLM) -> BertModel:
+    """Return the encoder alone, with the (untrained) pooler that BERT checkpoints of the hub have."""
+    encoder = BertModel(model.config)
+    encoder.load_state_dict(model.bert.state_dict(), strict=False)
+    return encoder.eval()
+
+
+def probe(model: BertModel, tokenizer: BertTokenizer, lexicon: Lexicon) -> list[float]:
     """Return the accuracy of a linear probe for each session's words, which it has not seen.
 
     Mean-pooled output of the demo's sentences; eight groups and sentences without a cue word.
@@ -179,7 +186,7 @@ def main() -> None:
     reader = Reader(lexicon)
     tokenizer = build_tokenizer(reader.words(), args.out)
     start = time.monotonic()
-    model = train(reader, tokenizer, num_steps=args.steps, batch_size=48, seed=1).bert
+    model = with_pooler(train(reader, tokenizer, num_steps=args.steps, batch_size=48, seed=1))
     seconds = time.monotonic() - start
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
