@@ -10,7 +10,6 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import (
     HFValidationError,
-    IncompleteSnapshotError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )

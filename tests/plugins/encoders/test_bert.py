@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from mer_plugins.encoders.bert import Bert
 from transformers import AutoTokenizer, BertModel
 
 from mer_core.errors import SpecError
 from mer_core.protocols import Encoder
 from mer_core.types import Utterance
+from mer_plugins.encoders.bert import Bert
 
 Save = Callable[..., Path]
 FREEZE = ["frontend", "all", "none"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
-from mer_plugins.encoders import hub
 
 from mer_core.errors import SpecError
+from mer_plugins.encoders import hub
 
 
 @pytest.fixture

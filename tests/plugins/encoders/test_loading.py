@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from mer_plugins.encoders.bert import Bert
-from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from safetensors.torch import load_file, save_file
 
 from mer_core.errors import SpecError
+from mer_plugins.encoders.bert import Bert
+from mer_plugins.encoders.wav2vec2 import Wav2vec2
 
 Save = Callable[..., Path]
 
@@ -109,6 +110,11 @@ def test_weights_of_another_size(tmp_path: Path, save_bert: Save) -> None:
 
 def test_loading_is_silent(bert_dir: Path, layer_dir: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Both checkpoints hold a head that is dropped: transformers would print a report and a progress bar."""
+    shown: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = shown.append  # type: ignore[method-assign]
+    logging.getLogger("transformers").addHandler(handler)
     bert(bert_dir)
     wav2vec2(layer_dir)
-    assert capfd.readouterr() == ("", "")
+    logging.getLogger("transformers").removeHandler(handler)
+    assert (shown, capfd.readouterr()) == ([], ("", ""))

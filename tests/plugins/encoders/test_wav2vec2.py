@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForPreTraining, Wav2Vec2Model
@@ -17,6 +16,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForPreTraining, Wav2V
 from mer_core.errors import DataError, SpecError
 from mer_core.protocols import Encoder
 from mer_core.types import AudioSpan, Utterance
+from mer_plugins.encoders.wav2vec2 import Wav2vec2
 
 Save = Callable[..., Path]
 FREEZE = ["frontend", "all", "none"]
@@ -231,6 +231,8 @@ def test_half_precision_checkpoint_is_computed_in_float32(
     directory = save_wav2vec2(tmp_path, "layer")
     path = directory / "model.safetensors"
     save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path, {"format": "pt"})
+    settings = directory / "config.json"
+    settings.write_text(settings.read_text().replace('"dtype": "float32"', '"dtype": "float16"'))
     assert encode(build(directory), spoken[:1]).dtype == torch.float32
 
 
