@@ -142,6 +142,7 @@ class Experiment:
             "ceilings": ceilings() if ceilings else {},
             "left_out": left_out,
             "provenance": provenance(spec, self.manager),
+            "utterances": [u.id for u in examples.utterances],
         }
 
 

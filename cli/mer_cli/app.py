@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mer_cli import list_plugins, run, show_plugin
+from mer_cli import evaluate, list_plugins, predict, run, show_plugin
 from mer_core.errors import MerError
 
 USER_ERROR = 2
@@ -48,6 +48,8 @@ def _mer() -> None:
 
 
 app.command("run")(run.run)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
 app.command("list-plugins")(list_plugins.list_plugins)
 app.command("show-plugin")(show_plugin.show_plugin)
 

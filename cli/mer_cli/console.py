@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -83,6 +83,17 @@ def table(shown: Table) -> None:
         screen = Console(width=UNLIMITED, highlight=False)
     screen.print()
     screen.print(_rich_table(shown))
+
+
+@contextmanager
+def preparing() -> Iterator[Callable[[int, int], None]]:
+    """Yield what draws how many of how many utterances are prepared: a bar on stderr's terminal, nothing elsewhere."""
+    screen = _screen(stderr=True)
+    if not screen.is_terminal:
+        yield lambda done, total: None
+        return
+    with Live(console=screen, refresh_per_second=FRAMES_PER_SECOND, transient=True) as live:
+        yield lambda done, total: live.update(_bar(f"preparing utterances {done} of {total}", done, total))
 
 
 @contextmanager

@@ -24,6 +24,8 @@ def figures_table(report: Report) -> Table:
     for key, label in (("sd_folds", "sd over folds"), ("sd_seeds", "sd over seeds")):
         if any(summary[name][key] is not None for name in summary):
             closing.append([label, "", *(percent(summary[name][key]) for name in summary)])
+    if "together" in report:
+        closing.append([f"{len(cells)} models together", "", *(percent(report["together"][name]) for name in summary)])
     return Table(
         columns=["fold", "utterances", *map(figure_name, summary)],
         rows=[_fold_row(fold, cells, list(summary)) for fold in folds],

@@ -113,7 +113,7 @@ def _prepare_one(
 ) -> tuple[dict[str, str], int]:
     keys, length = {}, 0
     for modality, encoder_part in encoder_keys.items():
-        if modality not in may_lack and _lacks(utterance, modality):
+        if modality not in may_lack and lacks(utterance, modality):
             raise DataError(f"it has no {modality}")
         keys[modality] = item_key(utterance, encoder_part)
         item = store.get(keys[modality])
@@ -124,7 +124,8 @@ def _prepare_one(
     return keys, length
 
 
-def _lacks(utterance: Utterance, modality: str) -> bool:
+def lacks(utterance: Utterance, modality: str) -> bool:
+    """Tell whether an utterance is without its recording or its words; other modalities are the encoder's business."""
     return {"audio": utterance.audio, "text": utterance.text}.get(modality, "") is None
 
 
