@@ -42,7 +42,7 @@ def build(manager: PluginManager, kind: Kind, part: PartSpec, *, path: str, **wi
         asked = ", ".join(["config", *(f"{name}=…" for name in widths)])
         raise PluginError(f'{kind} "{part.use}" cannot be built as {loaded.__name__}({asked}): {cause}') from cause
     contract = CONTRACTS[kind]
-    lacking = [name for name in _members(contract) if not hasattr(made, name)]
+    lacking = [name for name in _members(contract) if not _has(made, name)]
     if lacking or (kind in MODULE_KINDS and not isinstance(made, nn.Module)):
         what = f"lacks {', '.join(lacking)}" if lacking else "is not a torch.nn.Module"
         raise PluginError(
@@ -100,9 +100,18 @@ def compose(
 
 def _check_names(spec: PipelineSpec) -> None:
     names: Sequence[str] = [task.use for task in spec.aux]
-    twice = sorted({name for name in names if names.count(name) > 1 or name == MAIN_LOSS})
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecError(f"aux: {', '.join(twice)} is named twice", hint="Name each auxiliary task once.")
+    if MAIN_LOSS in names:
+        raise SpecError(
+            f'aux: no task may be called "{MAIN_LOSS}"', hint="That is the name of the pipeline's own loss."
+        )
+
+
+def _has(made: object, name: str) -> bool:
+    """Tell whether a part has a member; every nn.Module has a `forward`, one that only raises."""
+    return hasattr(made, name) and getattr(type(made), name, None) is not nn.Module.forward
 
 
 def _members(contract: type) -> list[str]:

@@ -31,11 +31,13 @@ def _groups(modules: list[nn.Module], rate: float, decay: float) -> Iterator[dic
             yield {"params": members, "lr": rate, "weight_decay": weight_decay}
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, *, steps: int, warmup: float) -> LambdaLR:
-    """Return a linear rise over the share `warmup` of `steps`, then a linear fall to zero."""
+def make_schedule(optimizer: torch.optim.Optimizer, *, steps: int, warmup: float, done: int = 0) -> LambdaLR:
+    """Return a linear rise over the share `warmup` of `steps`, then a linear fall to zero; `done` steps lie behind."""
     rise = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:
         return (step + 1) / rise if step < rise else max(0.0, (steps - step) / max(1, steps - rise))
 
-    return LambdaLR(optimizer, factor)
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])  # a restored optimiser has it; its `lr` is that of the last step
+    return LambdaLR(optimizer, factor, last_epoch=done - 1)

@@ -81,9 +81,9 @@ class Trainer:
         restored = load_checkpoint(self._checkpoint, pipeline, optimizer)
         progress = Progress(**restored) if restored else Progress()
         plans = [self._plan(examples, indices, epoch) for epoch in range(self.spec.epochs)]
-        schedule = make_schedule(optimizer, steps=sum(map(len, plans)), warmup=self.spec.warmup)
-        for _ in range(progress.steps_done):
-            schedule.step()
+        schedule = make_schedule(
+            optimizer, steps=sum(map(len, plans)), warmup=self.spec.warmup, done=progress.steps_done
+        )
         started(progress.epochs_done)
         for epoch in range(progress.epochs_done, self.spec.epochs):
             losses = self._epoch(model, prepared, schedule, examples, plans[epoch], epoch)

@@ -1,0 +1,150 @@
+import pytest
+import torch
+from torch import nn
+
+from mer_core.compose import build, compose
+from mer_core.errors import PluginError, SpecError
+from mer_core.spec import PartSpec, PipelineSpec
+from mer_core.testing import toys
+from mer_core.testing.toys import toy_table
+
+SINGLE = {"encoders": {"text": {"use": "toy", "modality": "text"}}}
+
+
+def composed(manager, num_classes=4, **changes):
+    return compose(PipelineSpec.model_validate(toy_table(**changes)), manager, num_classes=num_classes)
+
+
+def test_widths_are_handed_from_part_to_part(manager):
+    encoders = {
+        "text": {"use": "toy", "modality": "text", "dim": 5},
+        "audio": {"use": "toy", "modality": "audio", "dim": 3},
+    }
+    pipeline = composed(manager, num_classes=7, encoders=encoders, aux=[{"use": "toy", "weight": 0.5}])
+    assert list(pipeline.encoders) == ["audio", "text"]
+    assert pipeline.fusion.output_dim == 8
+    assert pipeline.classifier[1].weight.shape == (7, 8)
+    assert pipeline.tasks["toy"].head.weight.shape == (7, 8)
+    assert pipeline.task_weights == {"toy": 0.5}
+    assert pipeline.class_weight_C.tolist() == [1.0] * 7
+
+
+def test_an_encoder_of_another_modality_is_refused(manager):
+    encoders = {"text": {"use": "toy", "modality": "audio"}}
+    with pytest.raises(SpecError, match='encoders.text: "toy" encodes audio, not text'):
+        composed(manager, encoders=encoders)
+
+
+@pytest.mark.parametrize("task", ["aux1", "aux2"])
+def test_a_task_that_pairs_modalities_needs_two(manager, task):
+    with pytest.raises(
+        SpecError, match=f"{task} re-pairs modalities, and this pipeline has only text\nUse --aux none, or add"
+    ):
+        composed(manager, aux=[{"use": task}], **SINGLE)
+
+
+def test_a_task_named_twice_is_refused(manager):
+    with pytest.raises(SpecError, match="aux: toy is named twice\nName each auxiliary task once"):
+        composed(manager, aux=[{"use": "toy"}, {"use": "toy"}])
+
+
+def test_no_task_may_take_the_name_of_the_main_loss(manager):
+    with pytest.raises(SpecError, match='aux: no task may be called "main"'):
+        composed(manager, aux=[{"use": "main"}])
+
+
+def test_bounds_of_options_are_told_by_path(manager):
+    with pytest.raises(SpecError, match=r"fusion.heads: must divide the width of audio, 8; got 3"):
+        composed(manager, fusion={"use": "cross-attn", "heads": 3})
+    with pytest.raises(
+        SpecError, match=r'aux "toy": 1 mistake\n  aux.toy.move: no such key \(did you mean "moved"\?\)'
+    ):
+        composed(manager, aux=[{"use": "toy", "move": "audio"}])
+    with pytest.raises(SpecError, match=r"encoders.text.dim: input should be greater than or equal to 1, got 0"):
+        composed(manager, encoders={"text": {"use": "toy", "modality": "text", "dim": 0}})
+
+
+class NoModule:
+    Config = toys.ToyFusion.Config
+
+    def __init__(self, config, *, input_dims):
+        self.output_dim = 4
+
+    def forward(self, encoded):
+        raise AssertionError
+
+
+class NoForward(nn.Module):
+    Config = toys.ToyFusion.Config
+
+    def __init__(self, config, *, input_dims):
+        super().__init__()
+        self.output_dim = 4
+
+
+class NoWidth(nn.Module):
+    Config = toys.ToyFusion.Config
+
+    def __init__(self, config, *, input_dims):
+        super().__init__()
+
+    def forward(self, encoded):
+        raise AssertionError
+
+
+class OtherArguments(nn.Module):
+    Config = toys.ToyFusion.Config
+
+    def __init__(self, config, width):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (NoModule, r'fusion "toy" \(NoModule\) is not a torch.nn.Module\nThe contract is Fusion in mer_core.protocols'),
+        (NoForward, r'fusion "toy" \(NoForward\) lacks forward\n'),
+        (NoWidth, r'fusion "toy" \(NoWidth\) lacks output_dim\n'),
+        (OtherArguments, r'fusion "toy" cannot be built as OtherArguments\(config, input_dims=…\): .*input_dims'),
+    ],
+)
+def test_a_plugin_that_does_not_keep_its_contract_is_refused(manager, monkeypatch, made, message):
+    monkeypatch.setattr(toys, "ToyFusion", made)
+    with pytest.raises(PluginError, match=message):
+        composed(manager)
+
+
+def test_all_that_an_encoder_lacks_is_named(manager, monkeypatch):
+    class Bare(nn.Module):
+        Config = toys.ToyEncoder.Config
+
+        def __init__(self, config):
+            super().__init__()
+            self.modality, self.output_dim = config.modality, 4
+
+    monkeypatch.setattr(toys, "ToyEncoder", Bare)
+    with pytest.raises(PluginError, match=r"lacks cache_key, collate, forward, num_frames, prepare"):
+        composed(manager)
+
+
+def test_parts_that_are_no_modules_need_only_their_methods(manager, monkeypatch):
+    monkeypatch.delattr(toys.ToyEvaluator, "evaluate")
+    assert build(manager, "corpus", PartSpec(use="toy"), path="data").read()
+    with pytest.raises(PluginError, match=r'evaluator "toy" \(ToyEvaluator\) lacks evaluate'):
+        build(manager, "evaluator", PartSpec(use="toy"), path="evaluators.toy")
+
+
+def test_an_error_of_the_plugin_itself_keeps_its_words(manager, monkeypatch):
+    class Failing(toys.ToyFusion):
+        def __init__(self, config, *, input_dims):
+            raise ValueError("a bug of the plugin")
+
+    monkeypatch.setattr(toys, "ToyFusion", Failing)
+    with pytest.raises(ValueError, match="a bug of the plugin"):
+        composed(manager)
+
+
+def test_the_built_in_parts_keep_their_contracts(manager):
+    pipeline = composed(manager, fusion={"use": "cross-attn"}, aux=[{"use": "aux1"}, {"use": "aux2"}])
+    assert isinstance(pipeline, torch.nn.Module)
+    assert set(pipeline.tasks) == {"aux1", "aux2"}
