@@ -70,6 +70,9 @@ class CrossAttention(nn.Module):
         dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
         """Dropout on attention weights and inside the feed-forward block (ours)."""
 
+    order_free = True
+    """No positions are added here (paper, section 2.3): the encoders put them into the frames."""
+
     def __init__(self, config: Config, *, input_dims: Mapping[str, int]) -> None:
         super().__init__()
         _check(config, input_dims)

@@ -28,6 +28,9 @@ class FullyConnected(nn.Module):
         dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
         """Dropout after the hidden layer."""
 
+    order_free = True
+    """A mean has no order of frames; the encoders put positions into the frames themselves."""
+
     def __init__(self, config: Config, *, input_dims: Mapping[str, int]) -> None:
         super().__init__()
         width = sum(input_dims.values())
