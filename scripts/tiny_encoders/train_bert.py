@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
 
+from scripts.tiny_encoders.results import record
 from scripts.tiny_encoders.text import Lexicon, Reader
 
 CHECKPOINT = Path(__file__).parents[2] / "plugins/mer_plugins/checkpoints/tiny-bert"
@@ -114,13 +115,11 @@ def mask_tokens(ids_BS: Tensor, chance_V: Tensor, rng: torch.Generator) -> tuple
     return masked_BS, torch.where(chosen_BS, ids_BS, -100)
 
 
-def train(
-    reader: Reader, tokenizer: BertTokenizer, *, num_steps: int, batch_size: int, seed: int
-) -> BertForMaskedLM:
+def train(reader: Reader, tokenizer: BertTokenizer, *, num_steps: int, batch_size: int, seed: int) -> BertForMaskedLM:
     """Train with a linear warm-up and decay; texts are drawn anew for every step."""
     torch.manual_seed(seed)
     rng, torch_rng = random.Random(seed), torch.Generator().manual_seed(seed)
-    model = BertForMaskedLM(tiny_config(len(tokenizer))).train()
+    model: BertForMaskedLM = BertForMaskedLM(tiny_config(len(tokenizer)))
     start_VD, seen_V = company_vectors(reader, tokenizer, width=model.config.hidden_size, seed=seed)
     with torch.no_grad():
         model.bert.embeddings.word_embeddings.weight[seen_V] = start_VD[seen_V]
@@ -133,20 +132,20 @@ def train(
         ids_BS, labels_BS = mask_tokens(encoded["input_ids"], chance_V, torch_rng)
         loss = model(input_ids=ids_BS, attention_mask=encoded["attention_mask"], labels=labels_BS).loss
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step % 250 == 0:
             print(f"step {step}: masked-word loss {float(loss.detach()):.3f}", flush=True)
-    return model.eval()
+    return model
 
 
 def with_pooler(model: BertForMaskedLM) -> BertModel:
     """Return the encoder alone, with the (untrained) pooler that BERT checkpoints of the hub have."""
-    encoder = BertModel(model.config)
+    encoder: BertModel = BertModel(model.config)
     encoder.load_state_dict(model.bert.state_dict(), strict=False)
-    return encoder.eval()
+    return encoder
 
 
 def probe(model: BertModel, tokenizer: BertTokenizer, lexicon: Lexicon) -> list[float]:
@@ -186,12 +185,12 @@ def main() -> None:
     reader = Reader(lexicon)
     tokenizer = build_tokenizer(reader.words(), args.out)
     start = time.monotonic()
-    model = with_pooler(train(reader, tokenizer, num_steps=args.steps, batch_size=48, seed=1))
+    model = with_pooler(train(reader, tokenizer, num_steps=args.steps, batch_size=48, seed=1)).train(False)
     seconds = time.monotonic() - start
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
-    figures = {"trained_s": round(seconds), "group_accuracy_by_session": probe(model, tokenizer, lexicon)}
-    print(figures)
+    accuracies = [round(accuracy, 4) for accuracy in probe(model, tokenizer, lexicon)]
+    record(args.out, {"trained_s": round(seconds), "group_accuracy_by_session": accuracies})
 
 
 if __name__ == "__main__":
