@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mer_core.errors import RunError
-from mer_core.files import written_aside
+from mer_core.tensors import save_tensors
 
 _MODEL, _STATE = "model.", "optimizer."
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
     """Write a module's parameters and buffers."""
-    _save(path, dict(module.state_dict()), {})
+    save_tensors(path, module.state_dict())
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
@@ -44,7 +44,7 @@ def save_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
     tensors = {_MODEL + name: tensor for name, tensor in module.state_dict().items()}
     for number, slots in state["state"].items():
         tensors |= {f"{_STATE}{number}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
-    _save(path, tensors, {"progress": json.dumps(progress), "groups": json.dumps(state["param_groups"])})
+    save_tensors(path, tensors, {"progress": json.dumps(progress), "groups": json.dumps(state["param_groups"])})
 
 
 def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
@@ -64,11 +64,3 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
     optimizer.load_state_dict({"state": state, "param_groups": json.loads(metadata["groups"])})
     progress: dict[str, Any] = json.loads(metadata["progress"])
     return progress
-
-
-def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    with written_aside(path) as aside:
-        # A clone where two names share memory: safetensors refuses aliases.
-        save_file(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, aside, metadata
-        )

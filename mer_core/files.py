@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import math
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     Raises:
         RunError: the disk is full, or the folder cannot be written to; the temporary file is gone.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
@@ -40,7 +41,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON file, all or nothing. NaN is written as null."""
+    """Write a JSON file, all or nothing. What is not finite is written as null."""
     write_text(path, json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -65,4 +66,4 @@ def _finite(value: object) -> object:
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 import platformdirs
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from mer_core.data.audio import audio_digest
-from mer_core.files import written_aside
+from mer_core.errors import DataError
 from mer_core.protocols import Encoder
+from mer_core.tensors import save_tensors
 from mer_core.types import Prepared, Utterance
 
 
@@ -43,8 +45,7 @@ class FeatureStore:
 
     def put(self, key: str, item: Prepared) -> None:
         """Keep an item."""
-        with written_aside(self._path(key)) as aside:
-            save_file({name: tensor.contiguous() for name, tensor in item.items()}, aside)
+        save_tensors(self._path(key), item)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.safetensors"
@@ -56,7 +57,21 @@ def encoder_key(encoder: Encoder) -> str:
 
 
 def item_key(utterance: Utterance, encoder: str) -> str:
-    """Return the key of an utterance's prepared item: the content of its audio and text, and `encoder_key`."""
+    """Return the key of an utterance's prepared item: `encoder_key`, and all that an encoder may read.
+
+    That is everything but the label: the content of the recording (its path does not count), the words, and what else
+    the corpus knows, which an encoder of another modality may follow to a file of its own.
+    """
+    u = utterance
+    read = [encoder, _audio(u), u.text, u.id, u.speaker, u.session, sorted(u.fields.items())]
+    return hashlib.blake2b(json.dumps(read).encode(), digest_size=20).hexdigest()
+
+
+def _audio(utterance: Utterance) -> list[str | float | None]:
     span = utterance.audio
-    audio = f"{audio_digest(span.path)} {span.start_s} {span.end_s}" if span else "none"
-    return hashlib.blake2b(f"{encoder}\n{audio}\n{utterance.text!r}".encode(), digest_size=20).hexdigest()
+    if span is None:
+        return []
+    try:
+        return [audio_digest(span.path), span.start_s, span.end_s]
+    except DataError:  # an error for an encoder that reads it, and none for one that does not
+        return [f"unreadable {span.path}", span.start_s, span.end_s]
