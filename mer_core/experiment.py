@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from sklearn.metrics import balanced_accuracy_score
+from accelerate.state import AcceleratorState
+from sklearn.metrics import recall_score
 
 from mer_core.checkpoint import save_weights
 from mer_core.compose import build, compose
@@ -26,7 +27,7 @@ from mer_core.protocols import Corpus
 from mer_core.provenance import corpus_fingerprint, folds_hash, provenance
 from mer_core.report import evaluate, scalars, write_report
 from mer_core.resolve import expand
-from mer_core.rundir import RunDir, open_run
+from mer_core.rundir import RunDir, check_place, open_run
 from mer_core.scoring import predict, write_predictions
 from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
@@ -62,11 +63,33 @@ class Experiment:
         spec = expand(self.manager, self.spec)
         accelerator = make_accelerator(self.device, spec)
         corpus, utterances = read_corpus(spec, self.manager)
+        # Fail on the place and on the protocol before minutes of preparation.
+        check_place(self.out, resume=self.resume, force=self.force)
+        self._folds(spec, utterances)
+        examples, left_out = self._prepare(spec, utterances, accelerator)
+        folds = self._folds(spec, examples.utterances)
+        run = open_run(
+            self.out, self._info(spec, corpus, examples, folds, left_out), resume=self.resume, force=self.force
+        )
+        self.listener(Note(f"run directory: {run.path}"))
+        todo = [(seed, fold) for seed in self.seeds for fold in folds]
+        for number, (seed, fold) in enumerate(todo, start=1):
+            if not run.cell(seed, fold.name).predictions.is_file():
+                self._cell(run, spec, examples, fold, seed, (number, len(todo)))
+        return run, write_report(run, self.manager)
+
+    def _folds(self, spec: PipelineSpec, utterances: Sequence[Utterance]) -> list[Fold]:
+        folds = make_folds(utterances, spec.folds)
+        return pick_fold(folds, self.only_fold) if self.only_fold is not None else folds
+
+    def _prepare(
+        self, spec: PipelineSpec, utterances: Sequence[Utterance], accelerator: Accelerator
+    ) -> tuple[Examples, dict[str, str]]:
         classes = sorted({str(u.label) for u in utterances})
-        make_folds(utterances, spec.folds)  # fail on the protocol before minutes of preparation
         seed_everything("prepare")
+        # Only its encoders' `prepare` is used: it is gone before the first cell needs the memory.
         pipeline = compose(spec, self.manager, num_classes=len(classes)).to(accelerator.device)
-        examples, left_out = prepare(
+        return prepare(
             pipeline,
             utterances,
             self.store,
@@ -75,17 +98,6 @@ class Experiment:
             skip_bad=self.skip_bad,
             progress=lambda done, total: self.listener(Preparing(done, total)),
         )
-        folds = make_folds(examples.utterances, spec.folds)
-        folds = pick_fold(folds, self.only_fold) if self.only_fold is not None else folds
-        run = open_run(
-            self.out, self._info(spec, corpus, examples, folds, left_out), resume=self.resume, force=self.force
-        )
-        self.listener(Note(f"run directory: {run.path}"))
-        todo = [(seed, fold) for seed in self.seeds for fold in folds]
-        for number, (seed, fold) in enumerate(todo, start=1):
-            if not run.cell(seed, fold.name).predictions.is_file():
-                self._cell(run, spec, examples, fold, seed, accelerator, (number, len(todo)))
-        return run, write_report(run, self.manager)
 
     def _cell(
         self,
@@ -94,10 +106,10 @@ class Experiment:
         examples: Examples,
         fold: Fold,
         seed: int,
-        accelerator: Accelerator,
         place: tuple[int, int],
     ) -> None:
         cell = run.cell(seed, fold.name)
+        accelerator = make_accelerator(self.device, spec)  # a cell's own: the scale of float16 losses moves with it
         train, judged = _sides(spec, examples, fold)
         seed_everything(seed, fold.name, "weights")
         pipeline = compose(
@@ -125,6 +137,7 @@ class Experiment:
         write_json(cell.history, {"selected_epoch": selected, "epochs": progress.history})
         write_predictions(cell.predictions, predictions)
         trainer.clean_up()
+        accelerator.free_memory()  # else it keeps the model and its optimiser for the rest of the run
         self.listener(CellEnded(seed, fold.name, scalars(evaluate(spec, self.manager, predictions))))
 
     def _info(
@@ -159,6 +172,8 @@ def make_accelerator(device: str, spec: PipelineSpec) -> Accelerator:
     on_cpu = device == "cpu" or not (available["cuda"] or available["mps"])
     if on_cpu and spec.train.precision == "float16":
         raise SpecError("train.precision: float16 needs a GPU", hint="Use --precision bfloat16 or float32.")
+    # Accelerate keeps the first device and precision of a process, and ignores or refuses another.
+    AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=on_cpu, mixed_precision=_MIXED[spec.train.precision])
 
 
@@ -207,4 +222,5 @@ def _sides(spec: PipelineSpec, examples: Examples, fold: Fold) -> tuple[Sequence
 
 def _ua(pipeline: Pipeline, examples: Examples, indices: Sequence[int], accelerator: Accelerator) -> float:
     predictions = predict(pipeline, examples, indices, accelerator=accelerator)
-    return float(balanced_accuracy_score(predictions.labels, predictions.predicted))
+    occurring = sorted(set(predictions.labels))
+    return float(recall_score(predictions.labels, predictions.predicted, labels=occurring, average="macro"))

@@ -100,21 +100,35 @@ def open_run(path: Path, info: dict[str, Any], *, resume: bool, force: bool) -> 
         RunError: it exists and neither `resume` nor `force` is given; or it is of another run; or it is no run
             directory at all, which is never removed.
     """
+    check_place(path, resume=resume, force=force)
     run = RunDir(path)
-    if path.exists() and (path.is_file() or any(path.iterdir())):
-        started = path.is_dir() and (path / RUN_FILE).is_file()
-        if not started:
-            raise RunError(f"{path} exists and is not a run directory", hint="Choose another place with --out.")
+    if _is_run(path):
         if resume:
             _check_same(run.info(), info, path)
             return run
-        if not force:
-            raise RunError(
-                f"{path} exists", hint="Go on with it: --resume. Replace it: --force. Or choose another: --out DIR."
-            )
         shutil.rmtree(path)
     write_json(path / RUN_FILE, info)
     return run
+
+
+def check_place(path: Path, *, resume: bool, force: bool) -> None:
+    """Check that `open_run` may write to `path`, before the work that comes first. See there for what is raised."""
+    if _is_run(path):
+        if not (resume or force):
+            raise RunError(
+                f"{path} exists", hint="Go on with it: --resume. Replace it: --force. Or choose another: --out DIR."
+            )
+    elif path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise RunError(f"{path} exists and is not a run directory", hint="Choose another place with --out.")
+
+
+def _is_run(path: Path) -> bool:
+    """Tell whether a directory is a run's: other programs have a run.json too, and nothing of theirs is removed."""
+    try:
+        info = read_json(path / RUN_FILE)
+    except (RunError, OSError):
+        return False
+    return isinstance(info, dict) and {"spec", "classes", "seeds", "folds"} <= info.keys()
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
