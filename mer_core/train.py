@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from torch import Tensor
 from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from mer_core.data.batches import plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
+from mer_core.errors import RunError
 from mer_core.events import EpochEnded, Listener, Stepped
 from mer_core.optim import make_optimizer, make_schedule
 from mer_core.pipeline import Pipeline
@@ -130,7 +132,18 @@ class Trainer:
             optimizer.zero_grad()
             self.listener(Stepped(number + 1, len(steps)))
         total = sum(len(batch) for step in steps for batch in step)
-        return {name: float(value) / total for name, value in sums.items()}
+        losses = {name: float(value) / total for name, value in sums.items()}
+        self._check_finite(losses, epoch)
+        return losses
+
+    def _check_finite(self, losses: dict[str, float], epoch: int) -> None:
+        lost = [name for name, value in losses.items() if not math.isfinite(value)]
+        if lost:
+            raise RunError(
+                f"training diverged in epoch {epoch + 1} of fold {self.seed_parts[-1]}: loss {', '.join(lost)} is not "
+                "a finite number",
+                hint="Lower train.learning_rate or train.head_learning_rate, or use --precision float32.",
+            )
 
     def _end_epoch(
         self, pipeline: Pipeline, optimizer: torch.optim.Optimizer, progress: Progress, losses: dict[str, float]
