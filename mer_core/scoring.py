@@ -76,8 +76,25 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def _check(path: Path, predictions: Predictions, predicted: Sequence[str]) -> None:
-    for number, (p_C, name) in enumerate(zip(predictions.p_NC.tolist(), predicted, strict=True), start=2):
-        if name not in predictions.classes or p_C[predictions.classes.index(name)] < max(p_C):
-            raise RunError(f"{path}, line {number}: predicted is {name!r}, but another class is more probable")
-        if not math.isclose(sum(p_C), 1.0, abs_tol=1e-3):
-            raise RunError(f"{path}, line {number}: the probabilities add up to {sum(p_C):.4f}, not 1")
+    rows = zip(predictions.ids, predictions.labels, predicted, predictions.p_NC.tolist(), strict=True)
+    seen: set[str] = set()
+    for number, (id_, label, name, p_C) in enumerate(rows, start=2):
+        wrong = _contradiction(predictions.classes, label, name, p_C) or (id_ in seen and f"{id_} has come before")
+        if wrong:
+            raise RunError(
+                f"{path}, line {number}: {wrong}", hint="It was changed after it was written: run the fold again."
+            )
+        seen.add(id_)
+
+
+def _contradiction(classes: Sequence[str], label: str, predicted: str, p_C: Sequence[float]) -> str:
+    """Return what is wrong with a row, or nothing."""
+    if len(p_C) != len(classes):
+        return f"{len(p_C)} probabilities for {len(classes)} classes"
+    if label not in classes:
+        return f"label {label!r} is none of the classes {', '.join(classes)}"
+    if predicted not in classes or p_C[classes.index(predicted)] < max(p_C):
+        return f"predicted is {predicted!r}, but another class is more probable"
+    if not math.isclose(sum(p_C), 1.0, abs_tol=1e-3):
+        return f"the probabilities add up to {sum(p_C):.4f}, not 1"
+    return ""
