@@ -31,7 +31,7 @@ def test_widths_are_handed_from_part_to_part(manager):
 
 def test_an_encoder_of_another_modality_is_refused(manager):
     encoders = {"text": {"use": "toy", "modality": "audio"}}
-    with pytest.raises(SpecError, match='encoders.text: "toy" encodes audio, not text'):
+    with pytest.raises(SpecError, match=r'encoders.text: "toy" encodes audio, not text'):
         composed(manager, encoders=encoders)
 
 
@@ -57,7 +57,7 @@ def test_bounds_of_options_are_told_by_path(manager):
     with pytest.raises(SpecError, match=r"fusion.heads: must divide the width of audio, 8; got 3"):
         composed(manager, fusion={"use": "cross-attn", "heads": 3})
     with pytest.raises(
-        SpecError, match=r'aux "toy": 1 mistake\n  aux.toy.move: no such key \(did you mean "moved"\?\)'
+        SpecError, match=r'aux "toy": 1 mistake\n  aux.toy.move: no such key'
     ):
         composed(manager, aux=[{"use": "toy", "move": "audio"}])
     with pytest.raises(SpecError, match=r"encoders.text.dim: input should be greater than or equal to 1, got 0"):
