@@ -32,7 +32,6 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
-    caption: str = ""
     num_names: int = 1
     closing: Sequence[Sequence[str]] = field(default_factory=list)
     """Rows below a line: means and deviations."""
@@ -82,6 +81,8 @@ def table(shown: Table) -> None:
     if not screen.is_terminal:
         screen = Console(width=UNLIMITED, highlight=False)
     screen.print()
+    if shown.title:
+        screen.print(Text(shown.title, style="bold"), soft_wrap=True)
     screen.print(_rich_table(shown))
 
 
@@ -97,13 +98,18 @@ def preparing() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def watch(*, several_seeds: bool) -> Iterator[Listener]:
-    """Yield a listener that draws the run: a live view on a terminal, plain lines elsewhere."""
+def watch(*, several_seeds: bool, remark: str = "") -> Iterator[Listener]:
+    """Yield a listener that draws the run: a live view on a terminal, plain lines elsewhere.
+
+    Args:
+        several_seeds: name the seed beside the fold.
+        remark: what must stand beside every figure.
+    """
     if _screen().is_terminal:
-        with _LiveView(several_seeds) as view:
+        with _LiveView(several_seeds, remark) as view:
             yield view.listen
     else:
-        yield _PlainView(several_seeds).listen
+        yield _PlainView(several_seeds, remark).listen
 
 
 def _screen(*, stderr: bool = False) -> Console:
@@ -112,11 +118,6 @@ def _screen(*, stderr: bool = False) -> Console:
 
 def _rich_table(shown: Table) -> RichTable:
     made = RichTable(
-        title=shown.title or None,
-        caption=shown.caption or None,
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
@@ -136,8 +137,8 @@ def _cell_name(cell: CellStarted | CellEnded, several_seeds: bool) -> str:
 class _PlainView:
     """At most one line per epoch, each written out at once."""
 
-    def __init__(self, several_seeds: bool) -> None:
-        self._several_seeds = several_seeds
+    def __init__(self, several_seeds: bool, remark: str) -> None:
+        self._several_seeds, self._remark = several_seeds, remark
         self._progress = Progress()
 
     def listen(self, event: Event) -> None:
@@ -157,7 +158,8 @@ class _PlainView:
                 where = f"{_cell_name(cell, self._several_seeds)} ({cell.number} of {cell.cells})"
                 return f"{where}  epoch {epoch} of {cell.epochs}  {losses_line(losses)}{left}"
             case CellEnded(figures=figures):
-                return f"{_cell_name(event, self._several_seeds)}  {figures_line(figures)}"
+                named = f"{_cell_name(event, self._several_seeds)}  {figures_line(figures)}"
+                return f"{named}  {self._remark}".rstrip()
         return ""
 
 
@@ -166,8 +168,8 @@ class _LiveView:
     what a hub shows while it downloads a checkpoint is left alone.
     """
 
-    def __init__(self, several_seeds: bool) -> None:
-        self._several_seeds = several_seeds
+    def __init__(self, several_seeds: bool, remark: str) -> None:
+        self._several_seeds, self._remark = several_seeds, remark
         self._progress = Progress()
         self._screen = _screen()
         self._live = Live(
@@ -208,7 +210,7 @@ class _LiveView:
         title = Text(f"{where}   epoch {epoch} of {cell.epochs}", style="bold")
         step = _bar(f"batch {progress.step.step} of {progress.step.steps}", progress.step.step, progress.step.steps)
         losses = losses_line(progress.losses)
-        score = f"   selection score {percent(progress.score)}" if progress.score is not None else ""
+        score = f"   score {percent(progress.score)} {self._remark}" if progress.score is not None else ""
         return [title, step, Text(f"losses of epoch {progress.epochs_done}: {losses}{score}" if losses else "")]
 
     def _finished(self) -> RenderableType:
@@ -217,7 +219,7 @@ class _LiveView:
             [_cell_name(cell, self._several_seeds), *(percent(cell.figures.get(name)) for name in figures)]
             for cell in self._progress.ended[-self._room() :]
         ]
-        return _rich_table(Table(["", *map(figure_name, figures)], rows))
+        return _rich_table(Table([self._remark, *map(figure_name, figures)], rows))
 
     def _room(self) -> int:
         """Rows that fit beside the rest on the screen; the oldest give way."""

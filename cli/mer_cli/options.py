@@ -31,7 +31,7 @@ DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out utterances that cannot be used, and list them.")
 ]
-RunArgument = Annotated[Path, typer.Argument(help="A run directory, as `mer run` leaves it.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, as `mer run` leaves it.")]
 FoldOption = Annotated[str | None, typer.Option("--fold", metavar="NAME", help="Use this fold's models only.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 KindOption = Annotated[Kind | None, typer.Option("--kind", help="One kind of plugin only.")]

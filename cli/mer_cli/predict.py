@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def predict(
     run: RunArgument,
-    files: Annotated[list[Path] | None, typer.Argument(help="Recordings.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Recordings.")] = None,
     text: Annotated[str | None, typer.Option(metavar="WORDS", help="What is said, for one recording or none.")] = None,
     data: Annotated[str | None, typer.Option(metavar="CORPUS:PATH", help="Utterances of a manifest:FILE.")] = None,
     fold: FoldOption = None,

@@ -151,9 +151,12 @@ def _train(
     from mer_cli import console
 
     try:
-        with console.watch(several_seeds=several_seeds) as listener:
-            from mer_core.experiment import Experiment
+        from mer_core.experiment import Experiment
+        from mer_core.report import SELECTIONS
 
+        select = experiment["spec"].train.select
+        remark = SELECTIONS[select] if select == "test" else ""
+        with console.watch(several_seeds=several_seeds, remark=remark) as listener:
             return Experiment(**experiment, listener=listener).run()
     except KeyboardInterrupt:
         console.line(f"Stopped. Go on with: {go_on(typed, folder)}")
