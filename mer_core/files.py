@@ -6,7 +6,7 @@ import json
 import math
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def written_aside(path: Path) -> Iterator[Path]:
             hint="Make room or choose another place, then run again with --resume.",
         ) from cause
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # where it was never made, or its folder is no folder
+            aside.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
