@@ -1,0 +1,57 @@
+"""The tables of a report, above all what is undefined."""
+
+import math
+
+from mer_cli.results import ceilings_line, confusion_tables, figures_table, left_out_lines
+from mer_core.report import summarise
+
+
+def report(cells, **more):
+    return {
+        "pipeline": "toy",
+        "select": "last",
+        "selection": "last epoch",
+        "classes": ["a", "b"],
+        "cells": cells,
+        "summary": summarise(cells),
+        "confusion": {},
+        "ceilings": {},
+        "left_out": {},
+    } | more
+
+
+def cell(fold, wa, seed=1):
+    return {"seed": seed, "fold": fold, "utterances": 10, "figures": {"wa": wa}}
+
+
+def test_what_is_undefined_in_one_fold_is_undefined_in_the_mean():
+    table = figures_table(report([cell("1", 0.5), cell("2", math.nan)]))
+    assert table.rows == [["1", "10", "50.00"], ["2", "10", "n/a"]]
+    assert table.closing == [["mean", "", "n/a"], ["sd over folds", "", "n/a"]]
+
+
+def test_one_fold_has_neither_mean_nor_deviation():
+    assert figures_table(report([cell("fixed", 0.5)])).closing == []
+
+
+def test_one_fold_with_two_seeds_has_the_deviation_of_seeds_alone():
+    table = figures_table(report([cell("1", 0.4), cell("1", 0.6, seed=2)]))
+    assert table.rows == [["1", "10", "50.00"]]
+    assert table.closing == [["mean", "", "50.00"], ["sd over seeds", "", "14.14"]]
+
+
+def test_a_class_without_utterances_has_no_percent():
+    (table,) = confusion_tables(report([], confusion={"confusion": [[3, 1], [0, 0]]}))
+    assert table.rows == [["a", "75.00 (3)", "25.00 (1)"], ["b", "n/a (0)", "n/a (0)"]]
+
+
+def test_a_corpus_without_ceilings_has_no_line():
+    assert ceilings_line(report([cell("1", 0.5)])) == ""
+
+
+def test_a_long_list_of_what_was_left_out_is_cut():
+    lines = left_out_lines(report([], left_out={f"u{n}": "bad" for n in range(12)}))
+    assert lines[0] == "left out: 12 utterances that cannot be used"
+    assert lines[1] == "  u0: bad"
+    assert lines[-1] == "  … and 2 more, in report.json"
+    assert len(lines) == 12
