@@ -18,9 +18,10 @@ def terminal(monkeypatch):
 
 
 def drawn(view, terminal):
-    with terminal.capture() as capture:
-        terminal.print(view._render())
-    return [line.rstrip() for line in capture.get().splitlines() if line.strip()]
+    """Draw on a paper of the terminal's size: the view's own thread is drawing on the terminal."""
+    paper = Console(file=io.StringIO(), width=terminal.width, height=terminal.height)
+    paper.print(view._render())
+    return [line.rstrip() for line in paper.file.getvalue().splitlines() if line.strip()]
 
 
 @pytest.fixture
