@@ -45,7 +45,9 @@ def parse_module(name: str) -> Module | None:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return None
     file = Path(spec.origin)
-    return Module(name, file, ast.parse(file.read_bytes()), spec.submodule_search_locations is not None)
+    return Module(
+        name, file, ast.parse(file.read_bytes(), filename=str(file)), spec.submodule_search_locations is not None
+    )
 
 
 def find(module: Module, dotted: str) -> Place | None:
