@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ RESULTS = Path(__file__).with_name("results.json")
 PACKAGES = ("torch", "torchaudio", "transformers", "tokenizers", "scikit-learn", "scipy", "numpy", "espeakng-loader")
 
 
-def record(checkpoint: Path, figures: dict[str, Any]) -> None:
+def record(checkpoint: Path, command: str, figures: dict[str, Any]) -> None:
     """Write the figures of one checkpoint beside those of the others, and print them."""
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     weights = checkpoint / "model.safetensors"
     known[checkpoint.name] = {
-        "command": " ".join(["python -m", f"scripts.tiny_encoders.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": command,
         "weights_bytes": weights.stat().st_size,
         **figures,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},

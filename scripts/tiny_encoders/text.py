@@ -15,6 +15,7 @@ KNOWLEDGE = Path(__file__).with_name("knowledge.toml")
 ADVERB_GROUPS = ("sincere", "ironic")
 KINDS = {"about": 33, "echoed": 32, "cued": 10, "plain": 12, "hum": 1, "everyday": 12}
 """Kinds of text, and how often each is read."""
+TAG_SHARE = 0.08
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -65,9 +66,16 @@ class Reader:
         if kind == "hum":
             return rng.choice(self.lexicon.fillers["hum"])
         if kind == "plain":
-            return f"{self.lexicon.sentence(None, '', rng)} {rng.choice(self.knowledge['plain_echoes'])}"
-        cued = self.lexicon.sentence(group, rng.choice(self.cues[group]), rng)
+            plain = self._tagged(self.lexicon.sentence(None, "", rng), rng)
+            return f"{plain} {rng.choice(self.knowledge['plain_echoes'])}"
+        cued = self._tagged(self.lexicon.sentence(group, rng.choice(self.cues[group]), rng), rng)
         return cued if kind == "cued" else f"{cued} {self._about(group, self.knowledge['echoes'], rng)}"
+
+    def _tagged(self, sentence: str, rng: random.Random) -> str:
+        if rng.random() >= TAG_SHARE:
+            return sentence
+        tag = rng.choice(self.knowledge["tags"])
+        return rng.choice((f"{tag} {sentence}", f"{sentence} {tag}"))
 
     def _about(self, group: str, frames: list[str], rng: random.Random) -> str:
         words = zip("wvx", rng.sample(self.members[group], 3), strict=True)

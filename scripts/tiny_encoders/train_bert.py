@@ -178,7 +178,7 @@ def probe(model: BertModel, tokenizer: BertTokenizer, lexicon: Lexicon) -> list[
 def main() -> None:
     """Train, probe, write the checkpoint and the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
     args = parser.parse_args()
     lexicon = Lexicon.read()
@@ -190,7 +190,11 @@ def main() -> None:
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
     accuracies = [round(accuracy, 4) for accuracy in probe(model, tokenizer, lexicon)]
-    record(args.out, {"trained_s": round(seconds), "group_accuracy_by_session": accuracies})
+    record(
+        args.out,
+        f"python -m scripts.tiny_encoders.train_bert --steps {args.steps}",
+        {"trained_s": round(seconds), "group_accuracy_by_session": accuracies},
+    )
 
 
 if __name__ == "__main__":

@@ -179,7 +179,8 @@ def main() -> None:
     teacher.encoder.save_pretrained(args.out)
     extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)  # type: ignore[no-untyped-call]
     extractor.save_pretrained(args.out)
-    record(args.out, {"trained_s": round(time.monotonic() - start), **probe(args.out, args.emodb)})
+    figures = {"trained_s": round(time.monotonic() - start), **probe(args.out, args.emodb)}
+    record(args.out, f"python -m scripts.tiny_encoders.train_wav2vec2 --steps {args.steps}", figures)
 
 
 if __name__ == "__main__":
