@@ -185,7 +185,7 @@ class AuxTaskContract(ModuleContract):
             _backward(loss)
         bad = [name for name, p in path.named_parameters() if p.grad is not None and not is_finite(p.grad)]
         assert not bad, f"the gradient holds NaN or infinity in {', '.join(bad)}"
-        self.saw(f"{float(loss):.3g} with {len(labels)} utterances of {len(set(labels))} classes")
+        self.saw(f"{loss.item():.3g} with {len(labels)} utterances of {len(set(labels))} classes")
 
     def _mean_loss(self, path: ToyPath, task: nn.Module) -> float:
         with torch.no_grad():

@@ -76,12 +76,26 @@ def run_contract(
     """Run every check of a contract class on a plugin class; where it cannot be built, that check alone."""
     results = []
     for name in check_names(contract):
-        case = contract()
-        case.plugin, case.options, case.device = plugin, options, device
-        results.append(_run(case, name))
+        results.append(run_check(contract, name, plugin, options=options, device=device))
         if name == _FIRST and results[-1].verdict == "FAILED":
             break
     return results
+
+
+def run_check(
+    contract: type[Contract], name: str, plugin: type, *, options: Mapping[str, Any], device: str = "cpu"
+) -> CheckResult:
+    """Run one check, by the name of its method, on a plugin class."""
+    case = contract()
+    case.plugin, case.options, case.device = plugin, options, device
+    verdict, seen = _verdict(case, name)
+    promise, _, mend = (inspect.getdoc(getattr(case, name)) or "").partition("Mend:")
+    return CheckResult(check_name(name), verdict, *(" ".join(text.split()) for text in (promise, seen, mend)))
+
+
+def check_name(method: str) -> str:
+    """Return a check's name for people: `test_output_width` is `output-width`."""
+    return method.removeprefix("test_").replace("_", "-")
 
 
 def check_names(contract: type[Contract]) -> list[str]:
@@ -149,13 +163,6 @@ def _kind_of(plugin: type) -> Kind:
             hint=f"Add --kind, one of {', '.join(KINDS)}.",
         )
     return kinds[0]
-
-
-def _run(case: Contract, name: str) -> CheckResult:
-    verdict, seen = _verdict(case, name)
-    promise, _, mend = (inspect.getdoc(getattr(case, name)) or "").partition("Mend:")
-    texts = (" ".join(text.split()) for text in (promise, seen, mend))
-    return CheckResult(name.removeprefix("test_").replace("_", "-"), verdict, *texts)
 
 
 def _verdict(case: Contract, name: str) -> tuple[Verdict, str]:

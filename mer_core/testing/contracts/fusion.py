@@ -231,7 +231,7 @@ class FusionContract(ModuleContract):
 
         Mend: x = x + y instead of x += y; masked_fill instead of masked_fill_ or assignment to x[...].
         """
-        fusion, batch = self.make_module().eval(), self.batch()
+        fusion, batch = self.make_module().eval(), {m: dirty(e) for m, e in self.batch().items()}
         before = {m: e.x_BTD.clone() for m, e in batch.items()}
         with torch.no_grad():
             fusion(batch)

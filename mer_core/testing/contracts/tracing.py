@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import Tensor, nn
 
@@ -30,8 +32,11 @@ def trace(fusion: nn.Module, batch: Batch) -> str:
         Reported: it cannot be traced.
     """
     tensors = tuple(tensor for encoded in batch.values() for tensor in (encoded.x_BTD, encoded.mask_BT))
+    logging.disable()  # torch logs the whole graph of what it cannot trace
     try:
         program = torch.export.export(_Flat(fusion, list(batch)), tensors)
     except Exception as error:  # torch has dozens of classes for what it cannot trace
         raise Reported(f"torch.export: {next(iter(str(error).strip().splitlines()), type(error).__name__)}") from None
+    finally:
+        logging.disable(logging.NOTSET)
     return f"torch.export: {len(program.graph.nodes)} operations"

@@ -1,0 +1,142 @@
+"""Every plugin that ships keeps its contract."""
+# ruff: noqa: RUF012 - options of a contract class are written as a plain dict, as authors do
+
+import wave
+from pathlib import Path
+
+import pytest
+
+from mer_core.testing import AuxTaskContract, CorpusContract, EncoderContract, EvaluatorContract, FusionContract
+from mer_plugins.aux_tasks.aux1 import PairPrediction
+from mer_plugins.aux_tasks.aux2 import SameEmotionSwap
+from mer_plugins.corpora.demo import Demo
+from mer_plugins.corpora.iemocap import Iemocap
+from mer_plugins.corpora.manifest import Manifest
+from mer_plugins.encoders.bert import Bert
+from mer_plugins.encoders.wav2vec2 import Wav2vec2
+from mer_plugins.evaluators.wa_ua import WeightedUnweighted
+from mer_plugins.fusions.cross_attention import CrossAttention
+from mer_plugins.fusions.fc import FullyConnected
+
+THREE = {"audio": 16, "text": 24, "video": 8}
+
+
+class TestFc(FusionContract):
+    plugin = FullyConnected
+
+
+class TestFcWithHiddenLayer(FusionContract):
+    plugin = FullyConnected
+    options = {"hidden_dim": 32}
+    input_dims = THREE
+
+
+class TestFcOfOneModality(FusionContract):
+    plugin = FullyConnected
+    input_dims = {"audio": 16}
+
+
+class TestCrossAttention(FusionContract):
+    plugin = CrossAttention
+
+
+class TestCrossAttentionOfThree(FusionContract):
+    plugin = CrossAttention
+    options = {"layers": 1, "heads": 4, "ffn": True}
+    input_dims = THREE
+
+
+class TestPairPrediction(AuxTaskContract):
+    plugin = PairPrediction
+
+
+class TestPairMatch(AuxTaskContract):
+    plugin = PairPrediction
+    options = {"label": "match"}
+    input_dims = THREE
+
+
+class TestSameEmotionSwap(AuxTaskContract):
+    plugin = SameEmotionSwap
+
+
+class TestWeightedUnweighted(EvaluatorContract):
+    plugin = WeightedUnweighted
+
+
+class TestBert(EncoderContract):
+    plugin = Bert
+    options = {"checkpoint": "embedded:tiny-bert"}
+
+
+class TestFrozenBert(EncoderContract):
+    plugin = Bert
+    options = {"checkpoint": "embedded:tiny-bert", "freeze": "all"}
+
+
+class TestWav2vec2(EncoderContract):
+    plugin = Wav2vec2
+    options = {"checkpoint": "embedded:tiny-wav2vec2"}
+
+
+class TestWav2vec2WithTrainedFrontEnd(EncoderContract):
+    plugin = Wav2vec2
+    options = {"checkpoint": "embedded:tiny-wav2vec2", "freeze": "none"}
+
+
+class TestDemo(CorpusContract):
+    plugin = Demo
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _tree(cls, tmp_path_factory):
+        cls.options = {"path": tmp_path_factory.mktemp("demo") / "tree"}
+
+
+class TestIemocap(CorpusContract):
+    plugin = Iemocap
+
+    @pytest.fixture(autouse=True)
+    def _tree(self, tmp_path):
+        write_iemocap(tmp_path)
+        self.options = {"path": tmp_path}
+
+
+class TestManifest(CorpusContract):
+    plugin = Manifest
+
+    def make_options(self, folder):
+        rows = [f"u{n},u{n}.wav,I am so happy,hap" for n in range(4)]
+        for n in range(4):
+            write_wav(folder / f"u{n}.wav")
+        (folder / "data.csv").write_text("\n".join(["id,audio,text,label", *rows]))
+        return {"path": folder / "data.csv"}
+
+
+def write_wav(path: Path) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(3200))
+
+
+def write_iemocap(root: Path) -> None:
+    """Two sessions of two dialogs of three turns, with words of our own, in IEMOCAP's format."""
+    for session, dialog in ((s, d) for s in (1, 2) for d in ("impro01", "script01_1")):
+        name, home = f"Ses0{session}F_{dialog}", root / f"Session{session}"
+        ids = [f"{name}_{speaker}00{turn}" for turn, speaker in enumerate("FMF")]
+        wavs = home / "sentences" / "wav" / name
+        for folder in (home / "dialog/EmoEvaluation", home / "dialog/transcriptions", wavs):
+            folder.mkdir(parents=True, exist_ok=True)
+        turns = [
+            f"[{n}.0 - {n}.9]\t{id_}\t{label}\t[2.0, 3.0, 3.0]\n"
+            for n, (id_, label) in enumerate(zip(ids, LABELS, strict=True))
+        ]
+        (home / f"dialog/EmoEvaluation/{name}.txt").write_text("\n".join(turns))
+        (home / f"dialog/transcriptions/{name}.txt").write_text("\n".join(f"{i} [0.0-0.9]: a lamp" for i in ids))
+        for id_ in ids:
+            write_wav(wavs / f"{id_}.wav")
+
+
+LABELS = ("ang", "hap", "neu")
