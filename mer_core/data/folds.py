@@ -54,7 +54,7 @@ def hold_out(utterances: Sequence[Utterance], fold: Fold, scheme: FoldScheme) ->
     """Split a fold's training side for `select=inner`: the next group in order is held out, the test side untouched.
 
     Raises:
-        DataError: training has fewer than two groups.
+        DataError: training has fewer than two groups, or one class without the group held out.
     """
     group = "speaker" if scheme == "fixed" else scheme
     names = sorted({_group(utterances[i], group) for i in fold.train})
@@ -64,8 +64,16 @@ def hold_out(utterances: Sequence[Utterance], fold: Fold, scheme: FoldScheme) ->
             hint="Use --select last.",
         )
     held = next((name for name in names if name > fold.name), names[0])
-    inner = [i for i in fold.train if _group(utterances[i], group) == held]
-    return Fold(held, tuple(i for i in fold.train if i not in set(inner)), tuple(inner))
+    inner = {i: None for i in fold.train if _group(utterances[i], group) == held}
+    rest = tuple(i for i in fold.train if i not in inner)
+    classes = {utterances[i].label for i in rest}
+    if len(classes) < 2:
+        raise DataError(
+            f"fold {fold.name}: without {group} {held}, held out to select an epoch on, training has only the class "
+            f"{next(iter(classes))}",
+            hint="Use --select last.",
+        )
+    return Fold(held, rest, tuple(inner))
 
 
 def _leave_one_out(utterances: Sequence[Utterance], scheme: FoldScheme) -> list[Fold]:
