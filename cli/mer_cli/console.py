@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,20 +71,18 @@ def paragraphs(text: str) -> None:
 
 def names(pairs: Sequence[tuple[str, str]]) -> None:
     """Print names with their values, aligned."""
-    width = max((len(name) for name, _ in pairs), default=0)
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
     for name, value in pairs:
-        _screen().print(Text(f"{name:<{width}}  ", style="bold") + Text(value), soft_wrap=True)
+        grid.add_row(Text(name, style="bold"), Text(value))
+    _put(grid)
 
 
 def table(shown: Table) -> None:
     """Print a table; where there is no terminal it is as wide as it needs to be."""
-    screen = _screen()
-    if not screen.is_terminal:
-        screen = Console(width=UNLIMITED, highlight=False)
-    screen.print()
+    line()
     if shown.title:
-        screen.print(Text(shown.title, style="bold"), soft_wrap=True)
-    screen.print(_rich_table(shown))
+        _screen().print(Text(shown.title, style="bold"), soft_wrap=True)
+    _put(_rich_table(shown))
 
 
 @contextmanager
@@ -116,9 +115,21 @@ def _screen(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
+def _put(drawn: RenderableType) -> None:
+    """Print on the terminal; where there is none, as wide as it needs to be and without blanks at the ends."""
+    screen = _screen()
+    if screen.is_terminal:
+        screen.print(drawn)
+        return
+    paper = io.StringIO()
+    Console(file=paper, width=UNLIMITED, highlight=False).print(drawn)
+    print("\n".join(row.rstrip() for row in paper.getvalue().splitlines()))
+
+
 def _rich_table(shown: Table) -> RichTable:
     made = RichTable(
         box=box.SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
     )
     for number, column in enumerate(shown.columns):

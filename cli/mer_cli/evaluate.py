@@ -60,6 +60,7 @@ def _show(evaluation: Evaluation, out: Path | None) -> None:
     console.table(results.figures_table(report))
     for matrix in results.confusion_tables(report):
         console.table(matrix)
+    console.line()
     for text in results.left_out_lines(report):
         console.line(text)
     if out is not None:

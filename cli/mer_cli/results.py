@@ -44,21 +44,24 @@ def confusion_tables(report: Report) -> list[Table]:
     return [
         Table(
             columns=["true \\ predicted", *report["classes"]],
-            rows=[[name, *_shares(counts)] for name, counts in zip(report["classes"], matrix, strict=True)],
+            rows=[[name, *_shares(counts, matrix)] for name, counts in zip(report["classes"], matrix, strict=True)],
             title=f"{name}: percent of the true class (utterances){selection(report)}",
         )
         for name, matrix in report["confusion"].items()
     ]
 
 
-def ceilings_line(report: Report) -> str:
-    """Return the best reachable accuracies beside what was measured, or nothing where the corpus knows none."""
-    if not report["ceilings"]:
-        return ""
-    best = "  ".join(f"{name} {percent(share)}" for name, share in report["ceilings"].items())
-    summary = report["summary"]
-    measured = f"   measured WA {percent(summary['wa']['mean'])}{selection(report)}" if "wa" in summary else ""
-    return f"best reachable accuracy on this corpus: {best}{measured}"
+def ceilings_table(report: Report) -> Table | None:
+    """Return the best reachable accuracies beside what was measured, or None where the corpus knows none."""
+    ceilings: Mapping[str, float] = report["ceilings"]
+    if not ceilings:
+        return None
+    measured = report["summary"].get("wa", {}).get("mean")
+    return Table(
+        columns=["", *ceilings, "this run"],
+        rows=[["accuracy", *map(percent, ceilings.values()), percent(measured)]],
+        title=f"best reachable on this corpus, by what is used: percent{selection(report)}",
+    )
 
 
 def left_out_lines(report: Report, *, most: int = 10) -> list[str]:
@@ -77,6 +80,7 @@ def _fold_row(fold: str, cells: Sequence[Row], figures: Sequence[str]) -> list[s
     return [fold, str(own[0]["utterances"]), *map(percent, means)]
 
 
-def _shares(counts: Sequence[int]) -> list[str]:
-    total = sum(counts)
-    return [f"{percent(count / total if total else None)} ({count})" for count in counts]
+def _shares(counts: Sequence[int], matrix: Sequence[Sequence[int]]) -> list[str]:
+    """Return percent and count, the counts as wide as the widest so that both line up."""
+    total, width = sum(counts), len(str(max(map(max, matrix)))) + 2
+    return [f"{percent(count / total if total else None)} {f'({count})':>{width}}" for count in counts]

@@ -13,6 +13,7 @@ from mer_cli.options import Device, DeviceOption, RegistryOption, SkipBadOption,
 from mer_core.choices import FoldScheme, Precision, Selection
 
 if TYPE_CHECKING:
+    from mer_core.experiment import Experiment
     from mer_core.manager import PluginManager
     from mer_core.registry import Registry
     from mer_core.rundir import RunDir
@@ -79,23 +80,25 @@ def run(
     manager = registry.manager()
     _header(registry, manager, pipeline, spec)
     folder = out or _folder(pipeline, registry, spec, manager, seeds, only_fold, resume=resume)
-    finished, report = _train(
-        ctx.obj,
-        folder,
-        several_seeds=len(seeds) > 1,
-        experiment={
-            "name": pipeline,
-            "spec": spec,
-            "manager": manager,
-            "out": folder,
-            "seeds": seeds,
-            "only_fold": only_fold,
-            "device": device.value,
-            "resume": resume,
-            "force": force,
-            "skip_bad": skip_bad,
-        },
-    )
+    try:
+        from mer_core.experiment import Experiment
+
+        experiment = Experiment(
+            name=pipeline,
+            spec=spec,
+            manager=manager,
+            out=folder,
+            seeds=seeds,
+            only_fold=only_fold,
+            device=device.value,
+            resume=resume,
+            force=force,
+            skip_bad=skip_bad,
+        )
+        finished, report = _watched(experiment)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. Go on with: {go_on(ctx.obj, folder)}")
+        raise typer.Exit(INTERRUPTED) from None
     _show(finished, report)
 
 
@@ -145,22 +148,16 @@ def run_name(pipeline: str, spec: PipelineSpec, everything: set[str]) -> str:
     return "-".join([pipeline, *modalities, spec.fusion.use, *(task.use for task in spec.aux)])
 
 
-def _train(
-    typed: Sequence[str], folder: Path, *, several_seeds: bool, experiment: Mapping[str, Any]
-) -> tuple[RunDir, dict[str, Any]]:
+def _watched(experiment: Experiment) -> tuple[RunDir, dict[str, Any]]:
+    from dataclasses import replace
+
     from mer_cli import console
+    from mer_core.report import SELECTIONS
 
-    try:
-        from mer_core.experiment import Experiment
-        from mer_core.report import SELECTIONS
-
-        select = experiment["spec"].train.select
-        remark = SELECTIONS[select] if select == "test" else ""
-        with console.watch(several_seeds=several_seeds, remark=remark) as listener:
-            return Experiment(**experiment, listener=listener).run()
-    except KeyboardInterrupt:
-        console.line(f"Stopped. Go on with: {go_on(typed, folder)}")
-        raise typer.Exit(INTERRUPTED) from None
+    select = experiment.spec.train.select
+    remark = SELECTIONS[select] if select == "test" else ""
+    with console.watch(several_seeds=len(experiment.seeds) > 1, remark=remark) as listener:
+        return replace(experiment, listener=listener).run()
 
 
 def go_on(typed: Sequence[str], folder: Path) -> str:
@@ -176,8 +173,9 @@ def _show(run: RunDir, report: Mapping[str, Any]) -> None:
     console.table(results.figures_table(report))
     for matrix in results.confusion_tables(report):
         console.table(matrix)
-    if ceilings := results.ceilings_line(report):
-        console.line(ceilings)
+    if ceilings := results.ceilings_table(report):
+        console.table(ceilings)
+    console.line()
     for text in results.left_out_lines(report):
         console.line(text)
     console.line(f"run directory: {run.path}")

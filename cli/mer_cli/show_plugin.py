@@ -84,7 +84,8 @@ def _show(found: Found, description: Description) -> None:
         rows = [_row(option) for option in description.options]
         console.table(console.Table(["option", "type", "default", "meaning"], rows, num_names=4))
     else:
-        console.line("no options\n")
+        console.line("\nno options")
+    console.line()
     console.names(
         [
             ("from", f"{found.origin} ({found.origin.place})"),

@@ -45,7 +45,7 @@ def test_a_model_predicts_as_it_did_in_its_own_run(mer, trained):
 def test_the_table_says_of_how_many_models(mer, trained):
     shown = mer("predict", trained, "--text", "i am sad").stdout
     assert "percent, mean of 3 models" in shown
-    assert next(line for line in shown.splitlines() if line.startswith(" text ")).split()[1] == "sad"
+    assert next(line for line in shown.splitlines() if line.startswith("text ")).split()[1] == "sad"
     assert "percent, one model" in mer("predict", trained, "--text", "i am sad", "--fold", "1").stdout
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from mer_cli.results import ceilings_line, confusion_tables, figures_table, left_out_lines
+from mer_cli.results import ceilings_table, confusion_tables, figures_table, left_out_lines
 from mer_core.report import summarise
 
 
@@ -45,8 +45,13 @@ def test_a_class_without_utterances_has_no_percent():
     assert table.rows == [["a", "75.00 (3)", "25.00 (1)"], ["b", "n/a (0)", "n/a (0)"]]
 
 
-def test_a_corpus_without_ceilings_has_no_line():
-    assert ceilings_line(report([cell("1", 0.5)])) == ""
+def test_a_corpus_without_ceilings_has_no_table():
+    assert ceilings_table(report([cell("1", 0.5)])) is None
+
+
+def test_counts_of_the_matrix_line_up():
+    (table,) = confusion_tables(report([], confusion={"confusion": [[100, 0], [5, 5]]}))
+    assert table.rows == [["a", "100.00 (100)", "0.00   (0)"], ["b", "50.00   (5)", "50.00   (5)"]]
 
 
 def test_a_long_list_of_what_was_left_out_is_cut():

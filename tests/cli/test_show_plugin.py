@@ -39,7 +39,7 @@ def test_a_plugin_of_a_users_file(mer):
 
 def test_an_option_that_must_be_given(mer):
     shown = mer("show-plugin", "manifest").stdout
-    assert next(line for line in shown.splitlines() if line.startswith(" path ")).split()[1:3] == ["Path", "needed"]
+    assert next(line for line in shown.splitlines() if line.startswith("path ")).split()[1:3] == ["Path", "needed"]
 
 
 def test_a_plugin_without_options(mer):
