@@ -63,6 +63,8 @@ def read_predictions(path: Path) -> Predictions:
             header, *rows = list(csv.reader(file)) or [[]]
     except FileNotFoundError:
         raise RunError(f"{path} is missing", hint="Go on with mer run --resume: the fold is trained again.") from None
+    except (UnicodeDecodeError, csv.Error) as cause:
+        raise RunError(f"{path} is damaged: {cause}", hint="Run the fold again.") from cause
     classes = [name.removeprefix("p_") for name in header[len(_FIXED) :]]
     if header[: len(_FIXED)] != _FIXED or not classes or not rows:
         raise RunError(f"{path} is not a file of predictions", hint=f"Its columns are {', '.join(_FIXED)}, p_<class>….")
