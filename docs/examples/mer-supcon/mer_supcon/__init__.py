@@ -1,0 +1,12 @@
+"""Names the auxiliary task `supcon`. Imports no torch: the class is loaded when a pipeline uses it."""
+
+from collections.abc import Iterable
+
+from mer_core.hookspec import hookimpl
+from mer_core.plugin import Plugin
+
+
+@hookimpl
+def mer_aux_tasks() -> Iterable[Plugin]:
+    """Return the auxiliary tasks of this package."""
+    yield Plugin("supcon", "mer_supcon.task:CrossModalSupCon", "supervised contrastive alignment across modalities")
