@@ -1,0 +1,327 @@
+import gc
+import json
+import math
+import re
+import statistics
+import weakref
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mer_core.errors import DataError, RunError, SpecError
+from mer_core.events import CellEnded, CellStarted, EpochEnded, Note, Preparing, Stepped
+from mer_core.experiment import Experiment
+from mer_core.pipeline import Pipeline
+from mer_core.report import write_report
+from mer_core.spec import PipelineSpec
+from mer_core.testing.toys import BAD, CLASSES, ToyCorpus, toy_table
+
+QUICK = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
+
+
+@pytest.fixture
+def experiment(manager, store, tmp_path):
+    def make(*, out="run", pipeline=None, corpus=None, **settings):
+        table = {"train": QUICK, "data": {"use": "toy", "utterances": 24} | (corpus or {})} | (pipeline or {})
+        spec = PipelineSpec.model_validate(toy_table(**table))
+        fixed = {"name": "toy", "spec": spec, "manager": manager, "out": tmp_path / out, "device": "cpu"}
+        return Experiment(**{"store": store} | fixed | settings)
+
+    return make
+
+
+@pytest.fixture
+def change_corpus(monkeypatch):
+    """Change the utterances that the toy corpus gives."""
+
+    def change(how):
+        real = ToyCorpus.read
+        monkeypatch.setattr(ToyCorpus, "read", lambda self: how(real(self)))
+
+    return change
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_run_end_to_end(experiment):
+    events = []
+    pipeline = {"aux": [{"use": "aux1"}, {"use": "aux2", "weight": 0.5}], "fusion": {"use": "cross-attn"}}
+    run, report = experiment(pipeline=pipeline | {"evaluators": [{"use": "wa-ua"}]}, listener=events.append).run()
+    cell = ["history.json", "predictions.csv", "weights.safetensors"]
+    expected = [f"seed-1/fold-{fold}/{name}" for fold in "123" for name in cell]
+    assert files(run.path) == sorted(["run.json", "report.json", *expected])
+    assert json.loads(run.report.read_text()) == report
+    assert [(c["seed"], c["fold"], c["utterances"]) for c in report["cells"]] == [(1, f, 8) for f in "123"]
+    info = run.info()
+    assert info["classes"] == list(CLASSES)
+    assert info["spec"]["fusion"] == {
+        "use": "cross-attn",
+        "layers": 2,
+        "heads": 8,
+        "ffn": False,
+        "norm": "post",
+        "dropout": 0.1,
+    }
+    assert info["provenance"]["plugins"]["fusion"].startswith("cross-attn (mer_plugins.hooks")
+    assert torch.__version__.startswith(info["provenance"]["packages"]["torch"])
+    history = json.loads(run.cell(1, "1").history.read_text())
+    assert history["selected_epoch"] == 2
+    assert [set(row["losses"]) for row in history["epochs"]] == [{"main", "aux1", "aux2"}] * 2
+    assert {t.dtype for t in load_file(run.cell(1, "1").weights).values()} == {torch.float32}
+    kinds = [type(event) for event in events]
+    assert (kinds.count(Preparing), kinds.count(Note), kinds.count(EpochEnded), kinds.count(Stepped)) == (24, 1, 6, 12)
+    assert [(e.fold, e.number, e.cells, e.epoch, e.epochs) for e in events if isinstance(e, CellStarted)] == [
+        ("1", 1, 3, 0, 2), ("2", 2, 3, 0, 2), ("3", 3, 3, 0, 2),
+    ]  # fmt: skip
+    ended = [e.figures for e in events if isinstance(e, CellEnded)]
+    assert [figures["wa"] for figures in ended] == [c["figures"]["wa"] for c in report["cells"]]
+
+
+@pytest.mark.parametrize("lost", ["seed-1/fold-2/predictions.csv", "seed-1/fold-2", "report.json"])
+@pytest.mark.parametrize("select", ["last", "inner", "test"])
+def test_resume_makes_only_what_is_lost_and_the_same(experiment, tmp_path, lost, select):
+    events, settings = [], {"pipeline": {"train": QUICK | {"select": select}, "aux": [{"use": "toy"}]}}
+    run, report = experiment(**settings).run()
+    before = {name: (run.path / name).read_bytes() for name in files(run.path)}
+    gone = run.path / lost
+    for path in [gone] if gone.is_file() else gone.iterdir():
+        path.unlink()
+    _, again = experiment(**settings, resume=True, listener=events.append).run()
+    assert again == report
+    assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
+    assert [e.fold for e in events if isinstance(e, CellStarted)] == ([] if lost == "report.json" else ["2"])
+
+
+def test_another_run_elsewhere_gives_the_same_figures(experiment):
+    reports = [experiment(out=name).run()[1] for name in ("a", "b")]
+    assert reports[0]["cells"] == reports[1]["cells"]
+
+
+def test_a_run_killed_between_cells_goes_on_to_the_same_report(experiment, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(event):
+        if isinstance(event, CellStarted) and event.fold == "2":
+            raise Killed
+
+    with pytest.raises(Killed):
+        experiment(listener=kill).run()
+    _, resumed = experiment(resume=True).run()
+    _, whole = experiment(out="other").run()
+    assert resumed["cells"] == whole["cells"]
+
+
+def test_an_existing_run_is_refused_before_anything_is_prepared(experiment):
+    experiment(only_fold="1").run()
+    events = []
+    with pytest.raises(RunError, match=r"run exists\nGo on with it: --resume"):
+        experiment(listener=events.append).run()
+    assert events == []
+    assert [c["fold"] for c in experiment(force=True).run()[1]["cells"]] == ["1", "2", "3"]
+
+
+def test_what_is_no_run_directory_is_never_removed(experiment, write):
+    path = write("run/thesis.tex", "years of work")
+    with pytest.raises(RunError, match="exists and is not a run directory"):
+        experiment(force=True).run()
+    assert path.read_text() == "years of work"
+
+
+def test_resume_with_other_options_is_refused(experiment):
+    experiment(only_fold="1").run()
+    with pytest.raises(RunError, match="was started with another spec"):
+        experiment(only_fold="1", resume=True, pipeline={"train": QUICK | {"epochs": 3}}).run()
+    with pytest.raises(RunError, match="was started with another seeds and another folds"):
+        experiment(seeds=[2], resume=True).run()
+
+
+def spoil(utterances):
+    return [replace(u, fields={"audio": BAD}) if i in (3, 10) else u for i, u in enumerate(utterances)]
+
+
+def test_bad_utterances_stop_a_run_before_it_writes(experiment, change_corpus, tmp_path):
+    change_corpus(spoil)
+    with pytest.raises(DataError, match="2 of 24 utterances cannot be used\n  u0003: audio of u0003 is unreadable"):
+        experiment().run()
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_utterances_are_left_out_and_listed(experiment, change_corpus):
+    change_corpus(spoil)
+    run, report = experiment(skip_bad=True).run()
+    assert report["left_out"] == {f"u{i:04d}": f"audio of u{i:04d} is unreadable" for i in (3, 10)}
+    assert sum(c["utterances"] for c in report["cells"]) == 22
+    assert all("u0003" not in cell.predictions.read_text() for cell in run.cells())
+
+
+def test_one_fold_of_a_run(experiment, tmp_path):
+    _, report = experiment(only_fold="2").run()
+    assert [c["fold"] for c in report["cells"]] == ["2"]
+    assert report["summary"]["accuracy"]["sd_folds"] is None
+    events = []
+    with pytest.raises(SpecError, match=re.escape('fold "4" does not exist. Folds: 1, 2, 3.')):
+        experiment(out="other", only_fold="4", listener=events.append).run()
+    assert events == []
+    assert not (tmp_path / "other").exists()
+
+
+def test_several_seeds(experiment):
+    run, report = experiment(seeds=[1, 5], pipeline={"train": QUICK | {"epochs": 1}}).run()
+    assert [(c["seed"], c["fold"]) for c in report["cells"]] == [(s, f) for s in (1, 5) for f in "123"]
+    one, other = (load_file(run.cell(seed, "1").weights) for seed in (1, 5))
+    assert not torch.equal(one["classifier.1.weight"], other["classifier.1.weight"])
+    by = {(c["seed"], c["fold"]): c["figures"]["accuracy"] for c in report["cells"]}
+    summary = report["summary"]["accuracy"]
+    assert summary["mean"] == pytest.approx(statistics.fmean(by.values()))
+    assert summary["sd_folds"] == pytest.approx(statistics.stdev((by[1, f] + by[5, f]) / 2 for f in "123"))
+    assert summary["sd_seeds"] == pytest.approx(
+        statistics.stdev(statistics.fmean(by[s, f] for f in "123") for s in (1, 5))
+    )
+
+
+def test_the_same_seed_alone_or_beside_others_gives_the_same_cell(experiment):
+    both, alone = experiment(seeds=[1, 2]).run()[0], experiment(out="b", seeds=[2], only_fold="2").run()[0]
+    assert both.cell(2, "2").predictions.read_bytes() == alone.cell(2, "2").predictions.read_bytes()
+
+
+CORPORA = {
+    "empty": (lambda us: [], "toy: the corpus has no utterances with a label that is used"),
+    "unlabelled": (
+        lambda us: [replace(u, label=None) if u.id == "u0002" else u for u in us],
+        "1 of 24 utterances have no label, for example u0002\nTraining and scoring need labels",
+    ),
+    "duplicates": (lambda us: [*us, us[5]], "1 ids occur more than once, for example u0005"),
+    "one class": (lambda us: [replace(u, label="sad") for u in us], "training has only the class sad"),
+    "no session": (lambda us: [replace(u, session=None) for u in us], "utterance u0000 has no session"),
+    "one session": (lambda us: [replace(u, session="1") for u in us], "fold 1 has no training utterances"),
+    "shared": (lambda us: [replace(u, speaker="x") for u in us], r"1 speaker\(s\) are on both sides: x"),
+}
+
+
+@pytest.mark.parametrize(("how", "message"), CORPORA.values(), ids=CORPORA)
+def test_a_corpus_that_cannot_be_used_is_told_before_anything_is_written(
+    experiment, change_corpus, tmp_path, how, message
+):
+    change_corpus(how)
+    events = []
+    with pytest.raises(DataError, match=message):
+        experiment(listener=events.append).run()
+    assert events == []
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pipeline_without_data_says_how_to_name_some(experiment):
+    with pytest.raises(SpecError, match=r"this pipeline names no data\nSay --data demo, --data iemocap:DIR"):
+        replace(made := experiment(), spec=made.spec.model_copy(update={"data": None})).run()
+
+
+def test_a_class_that_the_training_side_lacks_is_no_error(experiment, change_corpus):
+    change_corpus(lambda us: [replace(u, label="happy") if u.label == "sad" and u.session != "2" else u for u in us])
+    weighted = {"train": QUICK | {"class_weights": True, "select": "test"}}
+    _, report = experiment(pipeline=weighted).run()
+    assert math.isfinite(report["summary"]["accuracy"]["mean"])
+    assert report["select"] == "test"
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_selection_by_the_test_side_scores_the_best_epoch(experiment):
+    train = QUICK | {"epochs": 4, "select": "test", "learning_rate": 0.3}
+    run, report = experiment(pipeline={"train": train, "evaluators": [{"use": "wa-ua"}]}).run()
+    for cell, row in zip(run.cells(), report["cells"], strict=True):
+        history = json.loads(cell.history.read_text())
+        scores = [epoch["score"] for epoch in history["epochs"]]
+        assert row["selected_epoch"] == history["selected_epoch"] == scores.index(max(scores)) + 1
+        assert row["figures"]["ua"] == pytest.approx(max(scores))
+
+
+def test_inner_selection_never_looks_at_the_test_side(experiment, change_corpus):
+    settings = {"pipeline": {"train": QUICK | {"epochs": 3, "select": "inner"}}, "only_fold": "1"}
+    run, _ = experiment(**settings).run()
+    swap = dict(zip(CLASSES, reversed(CLASSES), strict=True))
+    change_corpus(lambda us: [replace(u, label=swap[u.label]) if u.session == "1" else u for u in us])
+    other, _ = experiment(out="other", **settings).run()
+    assert run.cell(1, "1").history.read_bytes() == other.cell(1, "1").history.read_bytes()
+    assert run.cell(1, "1").weights.read_bytes() == other.cell(1, "1").weights.read_bytes()
+
+
+def test_an_unknown_device_and_a_precision_that_it_lacks(experiment):
+    with pytest.raises(SpecError, match=r'device "gpu" is not available here\. Available: cpu.*\nOr say --device auto'):
+        experiment(device="gpu").run()
+    half = {"train": QUICK | {"precision": "float16"}}
+    with pytest.raises(SpecError, match=r"train.precision: float16 needs a GPU\nUse --precision bfloat16 or float32"):
+        experiment(pipeline=half).run()
+
+
+def test_one_process_may_run_in_one_precision_after_another(experiment):
+    for precision in ("float32", "bfloat16", "float32"):
+        train = QUICK | {"precision": precision, "epochs": 1}
+        experiment(out=f"{precision}", force=True, only_fold="1", pipeline={"train": train}).run()
+
+
+def test_models_of_cells_that_are_done_are_let_go(experiment, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+    real = Pipeline.__init__
+    monkeypatch.setattr(Pipeline, "__init__", lambda self, **kw: (real(self, **kw), alive.add(self))[0])
+
+    def count(event):
+        if isinstance(event, CellStarted):
+            gc.collect()
+            most.append(len(alive))
+
+    experiment(listener=count).run()
+    assert most == [1, 1, 1]
+
+
+# The report
+
+
+def test_every_figure_comes_from_the_prediction_files(experiment, manager):
+    run, report = experiment().run()
+    path = run.cell(1, "2").predictions
+    header, first, *rows = path.read_text().splitlines()
+    id_, label, _, *_ = first.split(",")
+    wrong = next(name for name in CLASSES if name != label)
+    right_p = ["1.0" if f"p_{name}" in header and name == label else "0.0" for name in CLASSES]
+    wrong_p = ["1.0" if name == wrong else "0.0" for name in CLASSES]
+    accuracies = []
+    for name, p_C in ((label, right_p), (wrong, wrong_p)):
+        path.write_text("\n".join([header, ",".join([id_, label, name, *p_C]), *rows]))
+        changed = write_report(run, manager)
+        assert json.loads(run.report.read_text()) == changed
+        accuracies.append([row["figures"]["accuracy"] for row in changed["cells"]])
+    assert accuracies[0][1] - accuracies[1][1] == pytest.approx(1 / 8)
+    assert accuracies[0][::2] == accuracies[1][::2] == [report["cells"][i]["figures"]["accuracy"] for i in (0, 2)]
+    assert changed["summary"]["accuracy"]["mean"] == pytest.approx(statistics.fmean(accuracies[1]))
+    assert changed["summary"]["accuracy"]["sd_folds"] == pytest.approx(statistics.stdev(accuracies[1]))
+    assert changed["confusion"]["confusion"][CLASSES.index(label)][CLASSES.index(wrong)] >= 1
+
+
+def test_the_pooled_confusion_is_the_sum_over_cells(experiment):
+    _, report = experiment(seeds=[1, 2]).run()
+    cells = [torch.tensor(row["figures"]["confusion"]) for row in report["cells"]]
+    assert report["confusion"]["confusion"] == torch.stack(cells).sum(0).tolist()
+    assert sum(map(sum, report["confusion"]["confusion"])) == 48
+
+
+def test_a_missing_or_tampered_prediction_file_is_named(experiment, manager):
+    run, _ = experiment().run()
+    path = run.cell(1, "3").predictions
+    text = path.read_text()
+    path.write_text(text.replace(",p_sad", ",p_joy"))
+    with pytest.raises(RunError, match=r"seed-1/fold-3/predictions\.csv, line \d: "):
+        write_report(run, manager)
+    path.unlink()
+    with pytest.raises(RunError, match=r"seed-1/fold-3/predictions\.csv is missing\nGo on with mer run --resume"):
+        write_report(run, manager)
+
+
+def test_figures_that_are_undefined_are_null_in_the_file(experiment, change_corpus):
+    change_corpus(lambda us: [replace(u, label="happy") if u.label == "sad" and u.session == "1" else u for u in us])
+    run, report = experiment(only_fold="1", pipeline={"evaluators": [{"use": "wa-ua"}]}).run()
+    assert math.isnan(report["cells"][0]["figures"]["recall"]["sad"])
+    assert json.loads(run.report.read_text())["cells"][0]["figures"]["recall"]["sad"] is None
