@@ -137,7 +137,8 @@ class Experiment:
         write_json(cell.history, {"selected_epoch": selected, "epochs": progress.history})
         write_predictions(cell.predictions, predictions)
         trainer.clean_up()
-        accelerator.free_memory()  # else it keeps the model and its optimiser for the rest of the run
+        if accelerator.device.type != "cpu":  # make room at once; on a CPU the model goes with its accelerator
+            accelerator.free_memory()
         self.listener(CellEnded(seed, fold.name, scalars(evaluate(spec, self.manager, predictions))))
 
     def _info(
