@@ -105,6 +105,7 @@ def watch(*, several_seeds: bool, remark: str = "") -> Iterator[Listener]:
         remark: what must stand beside every figure.
     """
     if _screen().is_terminal:
+        line("reading the data and loading the models …", faint=True)
         with _LiveView(several_seeds, remark) as view:
             yield view.listen
     else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mer_cli.options import JsonOption, KindOption, RegistryOption
+from mer_cli.plugins import plugin_manager
 
 if TYPE_CHECKING:
     from mer_core.manager import Broken, Found
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 def list_plugins(kind: KindOption = None, registry_file: RegistryOption = None, as_json: JsonOption = False) -> None:
     """List the plugins that are installed or named by the registry."""
-    from mer_core.registry import load_registry
-
-    manager = load_registry(registry_file).manager()
+    manager = plugin_manager(registry_file)
     if as_json:
         print(json.dumps({"plugins": _rows(manager.all(kind)), "broken": _broken(manager.broken)}, indent=1))
     else:

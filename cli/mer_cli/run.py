@@ -56,7 +56,7 @@ def run(
     from mer_core.resolve import Overrides, resolve
 
     quiet_libraries()
-    seeds = listed(seed, int)
+    seeds = list(dict.fromkeys(listed(seed, int)))
     registry = load_registry(registry_file)
     values = {
         "folds": folds,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import JsonOption, KindOption, RegistryOption
+from mer_cli.plugins import plugin_manager
 
 if TYPE_CHECKING:
     from mer_core.describe import Description, Option
@@ -24,9 +25,8 @@ def show_plugin(
 ) -> None:
     """Show a plugin's options, their defaults and meaning, and where it comes from."""
     from mer_core.describe import describe
-    from mer_core.registry import load_registry
 
-    found = pick(load_registry(registry_file).manager(), name, kind)
+    found = pick(plugin_manager(registry_file), name, kind)
     description = describe(found.plugin)
     if as_json:
         print(json.dumps(_data(found, description), indent=1, ensure_ascii=False))

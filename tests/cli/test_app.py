@@ -51,9 +51,9 @@ def test_anything_else_keeps_its_traceback(workplace):
     code = """
 import sys
 sys.argv = ["mer", "list-plugins"]
-import mer_core.registry
+import mer_core.manager
 def broken(*args): raise RuntimeError("a bug")
-mer_core.registry.load_registry = broken
+mer_core.manager.PluginManager = broken
 from mer_cli.app import main
 main()
 """

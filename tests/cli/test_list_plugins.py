@@ -26,6 +26,18 @@ def test_one_kind_for_programs(mer):
     assert names["manifest"]["version"]
 
 
+def test_a_registry_in_the_working_folder_counts(mer, workplace):
+    (workplace / "registry.toml").write_text('[plugins]\nfiles = ["toy_fusion.py"]\n')
+    refused = mer("list-plugins", registry=None)
+    assert refused.exit_code == 2
+    assert "toy_fusion.py" in refused.stderr
+    (workplace / "toy_fusion.py").write_text(
+        "from mer_core.hookspec import hookimpl\nfrom mer_core.plugin import Plugin\n"
+        "@hookimpl\ndef mer_fusions():\n    yield Plugin('mine', 'toy_fusion:Mine', 'my own')\n"
+    )
+    assert "my own" in mer("list-plugins", registry=None).stdout
+
+
 def test_an_unknown_kind(mer):
     result = mer("list-plugins", "--kind", "fusions")
     assert result.exit_code == 2
