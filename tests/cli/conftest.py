@@ -28,6 +28,7 @@ def workplace(tmp_path, monkeypatch, cache) -> Path:
     """An empty working folder; prepared features are shared by all tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MER_CACHE", str(cache))
+    monkeypatch.setenv("MER_DEBUG", "1")  # silencing libraries here would silence them for all later tests
     return tmp_path
 
 
@@ -42,6 +43,7 @@ def trained(tmp_path_factory, cache) -> Path:
     out = tmp_path_factory.mktemp("trained") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MER_CACHE", str(cache))
+        patch.setenv("MER_DEBUG", "1")
         result = invoke("run", "--pipeline", "toy", "--out", out)
     assert result.exit_code == 0, result.output
     return out
