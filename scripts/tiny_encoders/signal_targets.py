@@ -22,11 +22,6 @@ VOICED_FROM = 0.6
 _mel = MelSpectrogram(SAMPLE_RATE_HZ, n_fft=512, win_length=WINDOW, hop_length=HOP, n_mels=NUM_MELS, center=False)
 
 
-def num_frames(num_samples: int) -> int:
-    """Return how many frames the encoder gives for that many samples."""
-    return (num_samples - WINDOW) // HOP + 1
-
-
 def log_mel(wave_BL: Tensor) -> Tensor:
     """Return log_mel_BTM of unit-variance waveforms, about zero mean and unit variance over speech."""
     margin = (512 - WINDOW) // 2

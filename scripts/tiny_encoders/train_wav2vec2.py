@@ -21,7 +21,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 from scripts.tiny_encoders.augment import crop, normalise, roughen
 from scripts.tiny_encoders.probe_wav2vec2 import probe
 from scripts.tiny_encoders.results import record
-from scripts.tiny_encoders.signal_targets import NUM_MELS, VOICED_FROM, log_mel, pitch
+from scripts.tiny_encoders.signal_targets import HOP, NUM_MELS, VOICED_FROM, WINDOW, log_mel, pitch
 from scripts.tiny_encoders.speech import CHECKPOINT, SAMPLE_RATE_HZ, Spoken, speak_pool
 
 NUM_MANNERS = 5
@@ -89,7 +89,7 @@ def draw_lesson(pool: list[Spoken], rng: np.random.Generator, *, batch_size: int
     clean_BL = normalise(torch.stack([wave for wave, _ in crops]))
     wave_BL = normalise(roughen(clean_BL, rng))
     octaves_BT, periodicity_BT = pitch(clean_BL)
-    voiced_BT = (periodicity_BT > VOICED_FROM) & (clean_BL.unfold(1, 400, 320).std(-1) > 0.1)
+    voiced_BT = (periodicity_BT > VOICED_FROM) & (clean_BL.unfold(1, WINDOW, HOP).std(-1) > 0.1)
     frames_BTD = torch.cat(
         [log_mel(wave_BL), voiced_BT.unsqueeze(-1).float(), (octaves_BT.unsqueeze(-1) - 1.6) * 1.5], dim=-1
     )
@@ -138,7 +138,8 @@ def loss_of(teacher: Teacher, lesson: Lesson) -> dict[str, Tensor]:
     return {
         "front": front_BTD.mean(),
         "frame": frame_BTD[kept_BT].mean(),
-        "masked": 0.3 * frame_BTD[lesson.masked_BT].mean(),
+        # By chance no frame of a batch may be masked.
+        "masked": 0.3 * frame_BTD[lesson.masked_BT].sum() / max(1, int(lesson.masked_BT.sum()) * frame_BTD.shape[-1]),
         "manner": 2.0 * functional.smooth_l1_loss(manner_BD.float(), lesson.manner_BD),
     }
 
@@ -168,7 +169,7 @@ def train(pool: list[Spoken], *, num_steps: int, batch_size: int, seed: int) -> 
 def main() -> None:
     """Speak, train and write the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--emodb", type=Path, help="manifest.csv of real speech, for the probe only")
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
     args = parser.parse_args()
