@@ -181,7 +181,8 @@ def main() -> None:
     extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)  # type: ignore[no-untyped-call]
     extractor.save_pretrained(args.out)
     figures = {"trained_s": round(time.monotonic() - start), **probe(args.out, args.emodb)}
-    record(args.out, f"python -m scripts.tiny_encoders.train_wav2vec2 --steps {args.steps}", figures)
+    emodb = " --emodb EMODB/manifest.csv" if args.emodb else ""
+    record(args.out, f"python -m scripts.tiny_encoders.train_wav2vec2 --steps {args.steps}{emodb}", figures)
 
 
 if __name__ == "__main__":
