@@ -178,7 +178,7 @@ def _verdict(case: Contract, name: str) -> tuple[Verdict, str]:
         # Under pytest an assertion's text goes on with the values that its rewriting found.
         return "FAILED", str(failure).partition("\nassert ")[0] or "an assertion of the plugin itself fails"
     except MerError as error:
-        return "FAILED", f"raises {type(error).__name__}: {error.message}"
+        return "FAILED", " ".join(f"raises {type(error).__name__}: {error}".split())
     except (Exception, SystemExit) as error:  # a plugin may raise anything, and every check is to be run
         return "FAILED", f"raises {type(error).__name__}: {error}"
     return "ok", case.seen
