@@ -56,9 +56,7 @@ def test_no_task_may_take_the_name_of_the_main_loss(manager):
 def test_bounds_of_options_are_told_by_path(manager):
     with pytest.raises(SpecError, match=r"fusion.heads: must divide the width of audio, 8; got 3"):
         composed(manager, fusion={"use": "cross-attn", "heads": 3})
-    with pytest.raises(
-        SpecError, match=r'aux "toy": 1 mistake\n  aux.toy.move: no such key'
-    ):
+    with pytest.raises(SpecError, match=r'aux "toy": 1 mistake\n  aux.toy.move: no such key'):
         composed(manager, aux=[{"use": "toy", "move": "audio"}])
     with pytest.raises(SpecError, match=r"encoders.text.dim: input should be greater than or equal to 1, got 0"):
         composed(manager, encoders={"text": {"use": "toy", "modality": "text", "dim": 0}})

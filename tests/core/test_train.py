@@ -283,3 +283,27 @@ def test_a_damaged_checkpoint_counts_as_none(toys, tmp_path):
     assert load_checkpoint(path, made.pipeline, optimizer) == {"epochs_done": 2}
     path.write_bytes(path.read_bytes()[:100])
     assert load_checkpoint(path, made.pipeline, optimizer) is None
+
+
+def test_every_batch_hands_tasks_a_generator_of_its_own(toys, tmp_path, monkeypatch):
+    seeds = []
+    for number, parts in enumerate([(1, "a"), (1, "a"), (2, "a"), (1, "b")]):
+        made = toys(train=train_with(epochs=2, batch_size=4, accumulate=2), aux=[{"use": "toy"}])
+        task = made.pipeline.tasks["toy"]
+        real = task.forward
+        seen = []
+        monkeypatch.setattr(
+            task, "forward", lambda s, real=real, seen=seen: seen.append(s.generator.initial_seed()) or real(s)
+        )
+        fit(made, tmp_path / str(number), indices=range(16), parts=parts)
+        seeds.append(seen)
+    assert seeds[0] == seeds[1]
+    assert len({*seeds[0], *seeds[2], *seeds[3]}) == 3 * len(seeds[0]) == 24  # 2 epochs of 2 steps of 2 batches
+
+
+def test_a_pipeline_that_was_scored_before_is_trained_with_dropout(toys, tmp_path):
+    fresh, used = (toys(encoders=DROPOUT, train=train_with(epochs=1)) for _ in range(2))
+    used.pipeline.eval()
+    for name, made in (("a", fresh), ("b", used)):
+        fit(made, tmp_path / name)
+    assert equal(weights(fresh), weights(used))
