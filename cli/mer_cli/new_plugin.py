@@ -96,14 +96,14 @@ def _package(kind: Kind, words: dict[str, str]) -> dict[str, str]:
         "pyproject.toml": _filled("pyproject.toml", words),
         "README.md": _filled("README.md", words),
         f"{module}/__init__.py": _filled("__init__.py", words),
-        f"{module}/{words['stem']}.py": _without(_filled(f"{kind}.py", words), ONLY_SINGLE, keep=ONLY_PACKAGE),
+        f"{module}/{words['stem']}.py": _without(_filled(f"{words['stem']}.py", words), ONLY_SINGLE, keep=ONLY_PACKAGE),
         f"{module}/py.typed": "",
         f"tests/test_{module.removeprefix('mer_')}.py": _filled(f"test_{kind}.py", words),
     }
 
 
 def _single(kind: Kind, words: dict[str, str]) -> dict[str, str]:
-    text = _without(_filled(f"{kind}.py", words), ONLY_PACKAGE, keep=ONLY_SINGLE)
+    text = _without(_filled(f"{words['stem']}.py", words), ONLY_PACKAGE, keep=ONLY_SINGLE)
     return {f"{words['module']}.py": text + _filled("hook.py", words)}
 
 

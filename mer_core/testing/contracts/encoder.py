@@ -28,6 +28,7 @@ class EncoderContract(ModuleContract):
 
     kind = "encoder"
     protocol: ClassVar[type] = Encoder
+    steps: ClassVar[int] = 2  # each is slow where the model is large
     variants: Mapping[str, Sequence[Any]] = {}
     """Further values to try for options whose other values cannot be guessed, such as a second checkpoint."""
 

@@ -15,8 +15,8 @@ WORDS = ("i", "am", "so", "happy", "that", "you", "came", "and", "nobody", "know
 
 
 def toy_utterances(folder: Path) -> list[Utterance]:
-    """Write three recordings of 0.3 to 1.2 s and return them with 3 to 12 words."""
-    return [_spoken(folder, f"toy-{n}", seconds, n, 3 * n) for n, seconds in ((1, 0.3), (2, 1.2), (4, 0.7))]
+    """Write three recordings of 0.3 to 0.8 s and return them with 3 to 12 words."""
+    return [_spoken(folder, f"toy-{n}", seconds, n, 3 * n) for n, seconds in ((1, 0.3), (2, 0.8), (4, 0.5))]
 
 
 def extreme_utterances(folder: Path) -> list[Utterance]:
