@@ -21,8 +21,10 @@ class Closed(BaseModel):
 class PartSpec(BaseModel):
     """A plugin by name, with its options beside the name; the plugin's own Config checks them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
     use: str
+    """The plugin's name, as `mer list-plugins` shows it."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -34,13 +36,16 @@ class AuxSpec(PartSpec):
     """An auxiliary task and its weight in the sum of losses."""
 
     weight: Annotated[float, Field(ge=0.0)] = 1.0
+    """Factor of its loss in the sum; the main loss has 1."""
 
 
 class SingleSpec(Closed):
     """What replaces the fusion and the auxiliary tasks where only one modality is left."""
 
     fusion: PartSpec
+    """The fusion, which then pools one modality."""
     aux: tuple[AuxSpec, ...] = ()
+    """The auxiliary tasks; usually none, since re-pairing needs two modalities."""
 
 
 class TrainSpec(Closed):
@@ -76,15 +81,23 @@ class PipelineSpec(Closed):
     """One pipeline: data, parts, training."""
 
     summary: str = ""
+    """One line, shown when the pipeline runs."""
     data: PartSpec | None = None
     """The corpus where `--data` is not given."""
     folds: FoldScheme = "session"
+    """What is left out for testing: each session in turn; each speaker; or the corpus' own column `split`."""
     encoders: Annotated[dict[str, PartSpec], Field(min_length=1)]
+    """An encoder for each modality, by the modality's name: `encoders.audio`, `encoders.text`."""
     fusion: PartSpec
+    """How the modalities become one vector."""
     aux: tuple[AuxSpec, ...] = ()
+    """Auxiliary tasks."""
     single: SingleSpec | None = None
+    """What replaces the fusion and the tasks where `--modalities` leaves one."""
     evaluators: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    """Whose figures the report holds."""
     train: TrainSpec = TrainSpec()
+    """How it is trained."""
     may_lack: tuple[str, ...] = ("text",)
     """Modalities that an utterance may be without: it then counts as an empty transcript, or as a short silence."""
 
@@ -93,7 +106,9 @@ class PluginsSpec(Closed):
     """Parts that are not installed packages: files relative to the registry file, and importable modules."""
 
     files: tuple[Path, ...] = ()
+    """Python files with a plugin hook, relative to this registry file."""
     modules: tuple[str, ...] = ()
+    """Importable modules with a plugin hook, by dotted name."""
 
 
 class RegistrySpec(Closed):
