@@ -23,19 +23,15 @@ class Preparing:
 
 @dataclass(frozen=True, slots=True)
 class CellStarted:
-    """Training of one fold with one seed begins (or goes on at `epoch`, counted from 0)."""
+    """Training begins, or goes on at `epoch` (counted from 0)."""
 
-    seed: int
-    fold: str
-    number: int
-    cells: int
     epoch: int
     epochs: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """`step` of `steps` batches of the current epoch are done."""
+    """`step` of `steps` optimiser steps of the current epoch are done."""
 
     step: int
     steps: int
@@ -52,14 +48,26 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class CellEnded:
-    """A fold is scored: its single-number figures."""
+    """The test fold is scored: its single-number figures."""
 
-    seed: int
-    fold: str
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Note | Preparing | CellStarted | Stepped | EpochEnded | CellEnded
+CellEvent = CellStarted | Stepped | EpochEnded | CellEnded
+
+
+@dataclass(frozen=True, slots=True)
+class InCell:
+    """Something happened in one cell (a fold trained with a seed), the `number`-th of `cells`; several may run."""
+
+    seed: int
+    fold: str
+    number: int
+    cells: int
+    event: CellEvent
+
+
+Event = Note | Preparing | InCell
 Listener = Callable[[Event], None]
 
 

@@ -18,8 +18,8 @@ from mer_core.checkpoint import load_weights
 from mer_core.compose import build, compose
 from mer_core.data.examples import Examples, lacks, prepare
 from mer_core.data.store import FeatureStore, cache_root
+from mer_core.device import make_accelerator
 from mer_core.errors import DataError, RunError, SpecError, suggest
-from mer_core.experiment import make_accelerator
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
 from mer_core.protocols import Corpus

@@ -2,106 +2,87 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
-import pluggy
-
-from mer_core import hookspec
+from mer_core.candidates import Candidate as Candidate
+from mer_core.candidates import Found as Found
+from mer_core.candidates import Origin as Origin
+from mer_core.candidates import Source, State, installed, named
 from mer_core.errors import PluginError, suggest
-from mer_core.hookspec import ENTRY_POINT_GROUP, HOOKS, PROJECT
-from mer_core.plugin import KINDS, Kind, Plugin
+from mer_core.plugin import KINDS, Kind
+from mer_core.reader import Reader, first_line, trace
 
-_FROM_FILE = "__mer_plugin_file__"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a plugin module comes from: a distribution with its version, or a file or module named by a registry."""
-
-    name: str
-    version: str = ""
-    place: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A plugin that was found: its kind, its descriptor, and where it comes from."""
-
-    kind: Kind
-    plugin: Plugin
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A plugin module that could not be used, with the cause."""
-
-    origin: Origin
-    cause: BaseException
+DISABLE = "MER_DISABLE_PLUGINS"
+"""Environment variable: names of plugins, distributions or plugin files that are not to be used, by commas."""
 
 
 class PluginManager:
     """The plugins of one run.
 
-    A module that cannot be imported, or whose hooks fail, is noted in `broken` and skipped: it never stops a command
-    that does not need it.
+    A module that cannot be used is noted among the `candidates` and skipped: it never stops a command that does not
+    need it. A name that two plugins of one kind have is an error only where that name is asked for.
 
     Args:
-        discover: read the entry points of installed distributions; tests pass False, so that what happens to be
-            installed cannot change their result.
+        discover: read the entry points of installed distributions, and `MER_DISABLE_PLUGINS`; tests pass False, so
+            that what happens to be installed or set cannot change their result.
         modules: further plugin modules by dotted name.
         files: further plugin modules by path.
+        registry: the registry file that names those modules and files. Without one, the caller names them.
 
     Raises:
-        PluginError: two plugins of one kind have one name, or a named module or file cannot be used.
+        PluginError: a module or file that the caller names cannot be used.
     """
 
-    def __init__(self, *, discover: bool = True, modules: Iterable[str] = (), files: Iterable[Path] = ()) -> None:
-        self._pluggy = pluggy.PluginManager(PROJECT)
-        self._pluggy.add_hookspecs(hookspec)
-        self._found: dict[tuple[Kind, str], Found] = {}
-        self.broken: list[Broken] = []
-        if discover:
-            for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name != "builtin", e.name)):
-                self._add_entry_point(entry)
-        for name in modules:
-            self._add_named(Origin(name, place=f"module {name}"), partial(importlib.import_module, name))
-        files = list(files)
-        for path in files:
-            _check_stem(path, files)
-            self._add_named(Origin(path.name, place=str(path)), partial(_module_from_file, path))
+    def __init__(
+        self,
+        *,
+        discover: bool = True,
+        modules: Iterable[str] = (),
+        files: Iterable[Path] = (),
+        registry: Path | None = None,
+    ) -> None:
+        self._reader = Reader()
+        self._disabled = _listed(os.environ.get(DISABLE, "")) if discover else []
+        self._found: dict[tuple[Kind, str], list[Found]] = {}
+        self._candidates: list[Candidate] = []
+        for source in installed() if discover else ():
+            self._add(self._read(source))
+        for source in named(modules, files, str(registry or "")):
+            candidate = self._read(source)
+            if registry is None and candidate.cause is not None:
+                raise PluginError(
+                    f"plugin {source.origin.place} cannot be used: {candidate.reason}",
+                    hint="Mend it, or take it out of [plugins] in the registry file.",
+                ) from candidate.cause
+            self._add(candidate)
 
     def all(self, kind: Kind | None = None) -> list[Found]:
-        """Return what was found, of one kind or of every kind, sorted by kind and name."""
-        rows = [found for found in self._found.values() if kind in (None, found.kind)]
+        """Return the plugins that can be used, of one kind or of every kind, sorted by kind and name."""
+        usable = (self._usable(found) for (of, _), found in self._found.items() if kind in (None, of))
+        rows = [found[0] for found in usable if len(found) == 1]
         return sorted(rows, key=lambda found: (KINDS.index(found.kind), found.plugin.name))
 
     def get(self, kind: Kind, name: str) -> Found:
         """Return the plugin of that kind and name.
 
         Raises:
-            PluginError: there is none; the nearest name and all known names are given.
+            PluginError: there is none; the nearest name and all known names are given. Or there are two.
         """
-        if (kind, name) in self._found:
-            return self._found[kind, name]
-        known = [found.plugin.name for found in self.all(kind)]
-        named = ", ".join(f"{found.plugin.name} ({found.origin.name})" for found in self.all(kind)) or "none"
-        broken = "".join(f"\nNot usable: {b.origin}: {type(b.cause).__name__}: {b.cause}" for b in self.broken)
-        raise PluginError(
-            f'{kind} "{name}" is not known{suggest(name, known)}. Known: {named}.{broken}',
-            hint=f"See: mer list-plugins --kind {kind}",
-        )
+        found = self._found.get((kind, name), [])
+        usable = self._usable(found)
+        if len(usable) > 1:
+            raise _clash(usable)
+        if found and not usable:
+            raise PluginError(
+                f'{kind} "{name}" of {found[0].origin} is switched off', hint=f"Take it out of {DISABLE}."
+            )
+        return usable[0] if usable else self._unknown(kind, name)
 
     def load(self, kind: Kind, name: str) -> type:
         """Return the class of a plugin.
@@ -111,99 +92,95 @@ class PluginManager:
         """
         found = self.get(kind, name)
         try:
-            return found.plugin.load()
-        except (Exception, SystemExit) as cause:
+            with redirect_stdout(sys.stderr):  # stdout may be read by a program
+                return found.plugin.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as cause:  # a stranger's import may do anything
+            trace(cause)
             lacking = found.plugin.extra and isinstance(cause, ImportError)
             install = f"pip install '{found.origin.name}[{found.plugin.extra}]'" if lacking else ""
             raise PluginError(
-                f'{kind} "{name}" of {found.origin} cannot be loaded: {type(cause).__name__}: {cause}',
+                f'{kind} "{name}" of {found.origin} cannot be loaded: {first_line(cause)}',
                 hint=f"Install what it needs: {install}" if install else f"Look at {found.plugin.target}.",
             ) from cause
 
-    def _add_entry_point(self, entry: EntryPoint) -> None:
-        dist = entry.dist
-        origin = Origin(dist.name if dist else entry.name, dist.version if dist else "", f"entry point {entry.name}")
-        try:
-            found = self._register(entry.load(), origin)
-        except (Exception, SystemExit) as cause:  # a stranger's import may do anything
-            self.broken.append(Broken(origin, cause))
-        else:
-            self._add(found)
+    def candidates(self, kind: Kind | None = None) -> list[Candidate]:
+        """Return what became of everything that may bring plugins, in the order in which it was found.
 
-    def _add_named(self, origin: Origin, load: Callable[[], ModuleType]) -> None:
-        try:
-            found = self._register(load(), origin)
-        except (Exception, SystemExit) as cause:
-            raise PluginError(
-                f"plugin {origin.place} cannot be used: {type(cause).__name__}: {cause}",
-                hint="Mend it, or take it out of [plugins] in the registry file.",
-            ) from cause
-        self._add(found)
+        A source appears once for each state that its plugins are in. Of what is loaded, only one kind is given where
+        one is asked for; what a source that could not be used would bring is not known.
+        """
+        rows = [row for candidate in self._candidates for row in self._by_state(candidate)]
+        if kind is None:
+            return rows
+        kept = [replace(row, found=tuple(found for found in row.found if found.kind == kind)) for row in rows]
+        return [new for old, new in zip(rows, kept, strict=True) if new.found or not old.found]
 
-    def _register(self, module: ModuleType, origin: Origin) -> list[Found]:
-        try:
-            self._pluggy.register(module)
-            self._pluggy.check_pending()  # pluggy alone would ignore a misspelt hook
-            return [Found(kind, plugin, origin) for kind, plugin in self._descriptors(module)]
-        except BaseException:
-            # Also after half a registration: what is left of it would fail the check of every later module.
-            if self._pluggy.is_registered(module):
-                self._pluggy.unregister(module)
-            raise
+    @property
+    def unknown_disabled(self) -> list[str]:
+        """What `MER_DISABLE_PLUGINS` names and nothing that was found is called."""
+        plugins = {name for _, name in self._found}
+        origins = {_canonical(candidate.origin.name) for candidate in self._candidates}
+        return [name for name in self._disabled if name not in plugins and _canonical(name) not in origins]
 
-    def _descriptors(self, module: ModuleType) -> Iterator[tuple[Kind, Plugin]]:
-        for kind, hook in HOOKS.items():
-            for impl in getattr(self._pluggy.hook, hook).get_hookimpls():
-                for plugin in impl.function() if impl.plugin is module else ():
-                    if not isinstance(plugin, Plugin):
-                        raise TypeError(f"{hook} yields {plugin!r}, not a Plugin")
-                    yield kind, plugin
+    def _read(self, source: Source) -> Candidate:
+        """Read a source, unless it is switched off: its code does not run then."""
+        if _canonical(source.origin.name) in map(_canonical, self._disabled):
+            return Candidate(source.origin, source.by, "disabled", f"named in {DISABLE}")
+        return self._reader.read(source)
 
-    def _add(self, rows: Iterable[Found]) -> None:
-        for found in rows:
-            key = (found.kind, found.plugin.name)
-            if key in self._found:
-                first = self._found[key].origin
-                raise PluginError(
-                    f'two {found.kind} plugins are named "{found.plugin.name}": {first} ({first.place}) and '
-                    f"{found.origin} ({found.origin.place})",
-                    hint="Rename one, or uninstall the other distribution.",
-                )
-            self._found[key] = found
+    def _add(self, candidate: Candidate) -> None:
+        self._candidates.append(candidate)
+        for found in candidate.found:
+            self._found.setdefault((found.kind, found.plugin.name), []).append(found)
 
+    def _usable(self, found: Iterable[Found]) -> list[Found]:
+        return [one for one in found if one.plugin.name not in self._disabled]
 
-def _check_stem(path: Path, files: Sequence[Path]) -> None:
-    """Refuse two plugin files of one name: a descriptor's `"my_fusion:Gated"` could mean either."""
-    same = [str(other) for other in files if other.stem == path.stem]
-    if len(same) > 1:
-        raise PluginError(f"plugin files {' and '.join(same)} have one name", hint="Rename one of them.")
+    def _by_state(self, candidate: Candidate) -> list[Candidate]:
+        """Return a candidate for each state that the plugins of one are in."""
+        states: dict[tuple[State, str], list[Found]] = {}
+        for found in candidate.found:
+            states.setdefault(self._state(found), []).append(found)
+        if not states:
+            return [candidate]
+        return [
+            replace(candidate, state=state, reason=reason, found=tuple(found))
+            for (state, reason), found in states.items()
+        ]
 
+    def _state(self, found: Found) -> tuple[State, str]:
+        if found.plugin.name in self._disabled:
+            return "disabled", f"named in {DISABLE}"
+        usable = self._usable(self._found[found.kind, found.plugin.name])
+        return ("clash", _clash(usable).message) if len(usable) > 1 else ("loaded", "")
 
-def _module_from_file(path: Path) -> ModuleType:
-    """Import a plugin file under its own stem, so that its descriptors may say `"my_fusion:Gated"`."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    place = str(path.resolve())
-    loaded = sys.modules.get(path.stem)
-    if loaded is not None and getattr(loaded, _FROM_FILE, None) == place:
-        return loaded
-    if not hasattr(loaded, _FROM_FILE) and _names_another(path):
-        raise ImportError(f"its name is also that of the module {path.stem}: rename the file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError("its name does not end in .py")
-    module = importlib.util.module_from_spec(spec)
-    setattr(module, _FROM_FILE, place)
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[path.stem]
-        raise
-    return module
+    def _unknown(self, kind: Kind, name: str) -> Found:
+        known = [found.plugin.name for found in self.all(kind)]
+        listed = ", ".join(f"{found.plugin.name} ({found.origin.name})" for found in self.all(kind)) or "none"
+        unusable = [c for c in self._candidates if c.state not in ("loaded", "shadowed")]
+        lines = "".join(f"\nNot usable: {c.origin}: {c.reason}" for c in unusable)
+        raise PluginError(
+            f'{kind} "{name}" is not known{suggest(name, known)}. Known: {listed}.{lines}',
+            hint="See: mer list-plugins --why" if unusable else f"See: mer list-plugins --kind {kind}",
+        )
 
 
-def _names_another(path: Path) -> bool:
-    """Tell whether the file's stem is the name of an importable module that is not this file."""
-    spec = importlib.util.find_spec(path.stem)
-    return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path.resolve())
+def _clash(found: list[Found]) -> PluginError:
+    kind, name = found[0].kind, found[0].plugin.name
+    places = " and ".join(f"{one.origin} ({one.origin.place})" for one in found)
+    switch_off = f", or set {DISABLE}={found[-1].origin.name}" if found[0].origin != found[-1].origin else ""
+    return PluginError(
+        f'{len(found)} {kind} plugins are named "{name}": {places}',
+        hint=f"Rename one, uninstall all but one of them{switch_off}.",
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _canonical(name: str) -> str:
+    """Return a distribution's name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

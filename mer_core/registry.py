@@ -52,7 +52,8 @@ class Registry:
 
     def manager(self) -> PluginManager:
         """Return a plugin manager that also knows the files and modules that the registry names."""
-        return PluginManager(files=self.spec.plugins.files, modules=self.spec.plugins.modules)
+        plugins = self.spec.plugins
+        return PluginManager(files=plugins.files, modules=plugins.modules, registry=self.files[-1])
 
 
 def shipped_file() -> Path:

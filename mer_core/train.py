@@ -17,7 +17,7 @@ from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, 
 from mer_core.data.batches import plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
 from mer_core.errors import RunError
-from mer_core.events import EpochEnded, Listener, Stepped
+from mer_core.events import CellEvent, EpochEnded, Stepped
 from mer_core.optim import make_optimizer, make_schedule
 from mer_core.pipeline import Pipeline
 from mer_core.seeds import derive_seed, seed_everything
@@ -57,7 +57,7 @@ class Trainer:
     folder: Path
     seed_parts: tuple[int | str, ...]
     score: Callable[[Pipeline], float] | None
-    listener: Listener
+    listener: Callable[[CellEvent], None]
 
     @property
     def _checkpoint(self) -> Path:

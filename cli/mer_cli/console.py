@@ -18,9 +18,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mer_cli.progress import Progress
+from mer_cli.progress import CellProgress, Progress
 from mer_cli.words import duration, figure_name, figures_line, losses_line, percent
-from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, Listener, Note, Preparing
+from mer_core.events import CellEnded, CellEvent, EpochEnded, Event, InCell, Listener, Note, Preparing
 
 FRAMES_PER_SECOND = 4
 UNLIMITED = 10_000  # columns
@@ -142,7 +142,7 @@ def _rich_table(shown: Table) -> RichTable:
     return made
 
 
-def _cell_name(cell: CellStarted | CellEnded, several_seeds: bool) -> str:
+def _cell_name(cell: CellProgress, several_seeds: bool) -> str:
     return f"fold {cell.fold}, seed {cell.seed}" if several_seeds else f"fold {cell.fold}"
 
 
@@ -159,19 +159,24 @@ class _PlainView:
             print(text, flush=True)  # a log that is followed must not lag behind
 
     def _line(self, event: Event) -> str:
-        cell = self._progress.cell
         match event:
             case Note(text):
                 return text
             case Preparing(1, total):
                 return f"preparing {total} utterances"
-            case EpochEnded(epoch, losses) if cell is not None:
+            case InCell():
+                return self._cell_line(self._progress.cell(event), event.event)
+        return ""
+
+    def _cell_line(self, cell: CellProgress, event: CellEvent) -> str:
+        name = _cell_name(cell, self._several_seeds)
+        match event:
+            case EpochEnded(epoch, losses):
                 left = f"  ({duration(self._progress.left_s)} left)" if self._progress.left_s is not None else ""
-                where = f"{_cell_name(cell, self._several_seeds)} ({cell.number} of {cell.cells})"
+                where = f"{name} ({cell.number} of {cell.cells})"
                 return f"{where}  epoch {epoch} of {cell.epochs}  {losses_line(losses)}{left}"
-            case CellEnded(figures=figures):
-                named = f"{_cell_name(event, self._several_seeds)}  {figures_line(figures)}"
-                return f"{named}  {self._remark}".rstrip()
+            case CellEnded(figures):
+                return f"{name}  {figures_line(figures)}  {self._remark}".rstrip()
         return ""
 
 
@@ -207,29 +212,29 @@ class _LiveView:
     def _render(self) -> RenderableType:
         progress = self._progress
         shown: list[RenderableType] = [self._finished()] if progress.ended else []
-        if progress.cell is not None:
-            shown += self._training(progress.cell)
+        if progress.cells:
+            shown += [row for cell in progress.running for row in self._training(cell)]
         elif progress.prepared is not None:
             done, total = progress.prepared.done, progress.prepared.total
             shown.append(_bar(f"preparing utterances {done} of {total}", done, total))
         shown.append(Text(f"elapsed {duration(progress.elapsed_s)}   left {duration(progress.left_s)}", style="dim"))
         return Group(*shown)
 
-    def _training(self, cell: CellStarted) -> list[RenderableType]:
-        progress = self._progress
-        epoch = min(progress.epochs_done + 1, cell.epochs)
+    def _training(self, cell: CellProgress) -> list[RenderableType]:
+        epoch = min(cell.epochs_done + 1, cell.epochs)
         where = f"{_cell_name(cell, self._several_seeds)}  ({cell.number} of {cell.cells})"
         title = Text(f"{where}   epoch {epoch} of {cell.epochs}", style="bold")
-        step = _bar(f"batch {progress.step.step} of {progress.step.steps}", progress.step.step, progress.step.steps)
-        losses = losses_line(progress.losses)
-        score = f"   score {percent(progress.score)} {self._remark}" if progress.score is not None else ""
-        return [title, step, Text(f"losses of epoch {progress.epochs_done}: {losses}{score}" if losses else "")]
+        step = _bar(f"step {cell.step.step} of {cell.step.steps}", cell.step.step, cell.step.steps)
+        losses = losses_line(cell.losses)
+        score = f"   score {percent(cell.score)} {self._remark}" if cell.score is not None else ""
+        return [title, step, Text(f"losses of epoch {cell.epochs_done}: {losses}{score}" if losses else "")]
 
     def _finished(self) -> RenderableType:
-        figures = list(self._progress.ended[0].figures)
+        ended = self._progress.ended
+        figures = list(ended[0].figures or {})
         rows = [
-            [_cell_name(cell, self._several_seeds), *(percent(cell.figures.get(name)) for name in figures)]
-            for cell in self._progress.ended[-self._room() :]
+            [_cell_name(cell, self._several_seeds), *(percent((cell.figures or {}).get(name)) for name in figures)]
+            for cell in ended[-self._room() :]
         ]
         return _rich_table(Table([self._remark, *map(figure_name, figures)], rows))
 

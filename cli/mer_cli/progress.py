@@ -6,7 +6,33 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, Note, Preparing, Stepped
+from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, InCell, Note, Preparing, Stepped
+
+
+@dataclass(slots=True)
+class CellProgress:
+    """How far one cell is: a fold trained with a seed, the `number`-th of `cells`."""
+
+    seed: int
+    fold: str
+    number: int
+    cells: int
+    epochs: int = 0
+    """In all."""
+    first_epoch: int = 0
+    """The one that this session began with, from 0."""
+    epochs_done: int = 0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """Means of the last epoch."""
+    score: float | None = None
+    step: Stepped = field(default_factory=lambda: Stepped(0, 1))
+    figures: Mapping[str, float] | None = None
+    """Of the test fold, once it is scored."""
+
+    @property
+    def position(self) -> float:
+        """Epochs behind, the present one in part."""
+        return self.epochs if self.figures is not None else self.epochs_done + self.step.step / self.step.steps
 
 
 @dataclass(slots=True)
@@ -16,17 +42,9 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
     started_s: float = field(init=False)
     prepared: Preparing | None = None
-    cell: CellStarted | None = None
-    step: Stepped = field(default_factory=lambda: Stepped(0, 1))
-    epochs_done: int = 0
-    """Of the present cell."""
-    losses: Mapping[str, float] = field(default_factory=dict)
-    """Means of the last epoch."""
-    score: float | None = None
-    ended: list[CellEnded] = field(default_factory=list)
+    cells: dict[tuple[int, str], CellProgress] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _first_cell_s: float | None = None
-    _epochs_before: int = 0
 
     def __post_init__(self) -> None:
         self.started_s = self.clock()
@@ -38,15 +56,18 @@ class Progress:
                 self.notes.append(text)
             case Preparing():
                 self.prepared = event
-            case CellStarted():
-                self._start(event)
-            case Stepped():
-                self.step = event
-            case EpochEnded(epoch, losses, score):
-                self.epochs_done, self.losses, self.score = epoch, losses, score
-                self.step = Stepped(0, self.step.steps)
-            case CellEnded():
-                self.ended.append(event)
+            case InCell():
+                self._in_cell(event)
+
+    @property
+    def running(self) -> list[CellProgress]:
+        """The cells at work."""
+        return [cell for cell in self.cells.values() if cell.figures is None]
+
+    @property
+    def ended(self) -> list[CellProgress]:
+        """The cells that are scored, in the order in which that happened."""
+        return [cell for cell in self.cells.values() if cell.figures is not None]
 
     @property
     def elapsed_s(self) -> float:
@@ -56,20 +77,29 @@ class Progress:
     @property
     def left_s(self) -> float | None:
         """Time that all remaining epochs will take at the pace so far; None before the first epoch is done."""
-        if self.cell is None or self._first_cell_s is None:
+        here = [cell for cell in self.cells.values() if cell.epochs]
+        done = sum(cell.position - cell.first_epoch for cell in here)
+        if self._first_cell_s is None or not any(cell.epochs_done > cell.first_epoch for cell in here):
             return None
-        done = self._position() - self._epochs_before
-        if self._position() < self._epochs_before + 1:
-            return None
-        return (self.clock() - self._first_cell_s) / done * (self.cell.cells * self.cell.epochs - self._position())
+        remaining = (here[0].cells - len(self.ended)) * here[0].epochs - sum(cell.position for cell in self.running)
+        return (self.clock() - self._first_cell_s) / done * remaining
 
-    def _start(self, cell: CellStarted) -> None:
-        self.cell, self.epochs_done, self.losses, self.score = cell, cell.epoch, {}, None
-        self.step = Stepped(0, 1)
-        if self._first_cell_s is None:
-            self._first_cell_s, self._epochs_before = self.clock(), (cell.number - 1) * cell.epochs + cell.epoch
+    def cell(self, event: InCell) -> CellProgress:
+        """Return what is known of the event's cell."""
+        key = (event.seed, event.fold)
+        return self.cells.setdefault(key, CellProgress(event.seed, event.fold, event.number, event.cells))
 
-    def _position(self) -> float:
-        """Epochs of the whole run that are behind, the present one in part."""
-        assert self.cell is not None
-        return (self.cell.number - 1) * self.cell.epochs + self.epochs_done + self.step.step / self.step.steps
+    def _in_cell(self, event: InCell) -> None:
+        cell = self.cell(event)
+        match event.event:
+            case CellStarted(epoch, epochs):
+                cell.epochs, cell.first_epoch, cell.epochs_done = epochs, epoch, epoch
+                self._first_cell_s = self._first_cell_s or self.clock()
+            case Stepped() as step:
+                cell.step = step
+            case EpochEnded(epoch, losses, score):
+                cell.epochs_done, cell.losses, cell.score = epoch, losses, score
+                cell.step = Stepped(0, cell.step.steps)
+            case CellEnded(figures):
+                cell.figures = figures
+                self.cells[event.seed, event.fold] = self.cells.pop((event.seed, event.fold))

@@ -1,0 +1,30 @@
+"""Where a run computes, and in what precision."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from mer_core.errors import SpecError
+from mer_core.spec import PipelineSpec
+
+_MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+
+
+def make_accelerator(device: str, spec: PipelineSpec) -> Accelerator:
+    """Return Accelerate's view of the device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SpecError: the device is not there, or cannot compute in the precision asked for.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device != "auto" and not available.get(device, False):
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise SpecError(f'device "{device}" is not available here. Available: {there}.', hint="Or say --device auto.")
+    on_cpu = device == "cpu" or not (available["cuda"] or available["mps"])
+    if on_cpu and spec.train.precision == "float16":
+        raise SpecError("train.precision: float16 needs a GPU", hint="Use --precision bfloat16 or float32.")
+    # Accelerate keeps the first device and precision of a process, and ignores or refuses another.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=on_cpu, mixed_precision=_MIXED[spec.train.precision])
