@@ -1,0 +1,7 @@
+from attentive import Attentive
+
+from mer_core.testing import FusionContract
+
+
+class TestAttentive(FusionContract):
+    plugin = Attentive
