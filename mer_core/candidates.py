@@ -20,6 +20,7 @@ from mer_core.sources import Module, parse_module
 
 State = Literal["loaded", "broken", "clash", "shadowed", "disabled", "newer API", "older API"]
 """`clash`: two plugins of one kind and name, neither of which is used; `shadowed`: a module that is named twice."""
+_REGISTRY_KEY = "plugins."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Candidate:
     printed: str = ""
     """What its import wrote on stdout."""
 
+    @property
+    def by_registry(self) -> bool:
+        """Whether a registry file names it, rather than an installed distribution."""
+        return self.by.startswith(_REGISTRY_KEY)
+
 
 def installed() -> list[Source]:
     """Return the entry points of installed distributions, the built-in one first."""
@@ -77,7 +83,7 @@ def installed() -> list[Source]:
 
 def named(modules: Iterable[str], files: Iterable[Path], registry: str) -> Iterator[Source]:
     """Yield the modules and files that a registry file, or a caller (`registry=""`), names."""
-    key = f"plugins.{{}} of {registry}" if registry else "{}"
+    key = f"{_REGISTRY_KEY}{{}} of {registry}" if registry else "{}"
     for name in modules:
         origin = Origin(name, place=f"module {name}")
         yield Source(origin, key.format("modules"), partial(parse_module, name), partial(importlib.import_module, name))

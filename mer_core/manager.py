@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +47,8 @@ class PluginManager:
         files: Iterable[Path] = (),
         registry: Path | None = None,
     ) -> None:
+        modules, files = list(modules), list(files)
+        self._made_from = (discover, modules, files, registry)
         self._reader = Reader()
         self._disabled = _listed(os.environ.get(DISABLE, "")) if discover else []
         self._found: dict[tuple[Kind, str], list[Found]] = {}
@@ -61,6 +63,10 @@ class PluginManager:
                     hint="Mend it, or take it out of [plugins] in the registry file.",
                 ) from candidate.cause
             self._add(candidate)
+
+    def __reduce__(self) -> tuple[Callable[..., PluginManager], tuple[bool, list[str], list[Path], Path | None]]:
+        """Be sent to another process as what it was made from: modules cannot travel, and are found there again."""
+        return _make, self._made_from
 
     def all(self, kind: Kind | None = None) -> list[Found]:
         """Return the plugins that can be used, of one kind or of every kind, sorted by kind and name."""
@@ -165,6 +171,10 @@ class PluginManager:
             f'{kind} "{name}" is not known{suggest(name, known)}. Known: {listed}.{lines}',
             hint="See: mer list-plugins --why" if unusable else f"See: mer list-plugins --kind {kind}",
         )
+
+
+def _make(discover: bool, modules: list[str], files: list[Path], registry: Path | None) -> PluginManager:
+    return PluginManager(discover=discover, modules=modules, files=files, registry=registry)
 
 
 def _clash(found: list[Found]) -> PluginError:

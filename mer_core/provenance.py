@@ -44,13 +44,23 @@ def package_versions() -> dict[str, str]:
 
 def plugin_origins(spec: PipelineSpec, manager: PluginManager) -> dict[str, str]:
     """Return for each part, by its place in the spec, the name of its plugin and where that comes from."""
+    return {path: f"{name} ({manager.get(kind, name).origin})" for path, (kind, name) in _parts(spec).items()}
+
+
+def plugin_modules(spec: PipelineSpec, manager: PluginManager) -> list[str]:
+    """Return the modules that the parts of a pipeline are in."""
+    return sorted({manager.get(kind, name).plugin.target.partition(":")[0] for kind, name in _parts(spec).values()})
+
+
+def _parts(spec: PipelineSpec) -> dict[str, tuple[Kind, str]]:
+    """Return the kind and name of each part, by its place in the spec."""
     parts: dict[str, tuple[Kind, str]] = {f"encoders.{m}": ("encoder", p.use) for m, p in spec.encoders.items()}
     parts["fusion"] = ("fusion", spec.fusion.use)
     parts |= {f"aux.{task.use}": ("aux", task.use) for task in spec.aux}
     parts |= {f"evaluators.{part.use}": ("evaluator", part.use) for part in spec.evaluators}
     if spec.data is not None:
         parts["data"] = ("corpus", spec.data.use)
-    return {path: f"{name} ({manager.get(kind, name).origin})" for path, (kind, name) in parts.items()}
+    return parts
 
 
 def corpus_fingerprint(utterances: Sequence[Utterance]) -> str:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event as StopFlag
 
@@ -18,6 +19,7 @@ import torch
 from mer_core.cells import CellRunner, CellTask
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, InCell, Listener
+from mer_core.provenance import plugin_modules
 
 BYTES_PER_PARAMETER = 24
 """Weight, gradient and two moments in float32, and half as much again for activations (ours, rounded up)."""
@@ -50,10 +52,10 @@ def run_cells(runner: CellRunner, tasks: Sequence[CellTask], *, jobs: int, liste
         for task in tasks:
             runner(task, _tagged(task, listener))
         return
-    context = multiprocessing.get_context("spawn")
+    context = _context(runner)
     events: Queue[InCell] = context.Queue()
     stop = context.Event()
-    arguments = (runner, events, stop, os.getpid(), max(1, num_cores() // jobs))
+    arguments = (runner, events, stop, max(1, num_cores() // jobs))
     with ProcessPoolExecutor(jobs, context, _start, arguments) as pool:
         futures = [pool.submit(_work, task) for task in tasks]
         try:
@@ -62,6 +64,15 @@ def run_cells(runner: CellRunner, tasks: Sequence[CellTask], *, jobs: int, liste
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _context(runner: CellRunner) -> BaseContext:
+    """Return how workers are started: where it can be, from one process that has imported what they need already."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mer_core.cells", *plugin_modules(runner.spec, runner.manager)])
+    return context
 
 
 def _follow(futures: Sequence[Future[None]], events: Queue[InCell], listener: Listener) -> None:
@@ -96,13 +107,12 @@ class _Worker:
     runner: CellRunner
     events: Queue[InCell]
     stop: StopFlag
-    parent: int
 
 
-def _start(runner: CellRunner, events: Queue[InCell], stop: StopFlag, parent: int, threads: int) -> None:
+def _start(runner: CellRunner, events: Queue[InCell], stop: StopFlag, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and stops the workers between two steps
     torch.set_num_threads(threads)
-    _Worker.runner, _Worker.events, _Worker.stop, _Worker.parent = runner, events, stop, parent
+    _Worker.runner, _Worker.events, _Worker.stop = runner, events, stop
 
 
 def _work(task: CellTask) -> None:
@@ -110,7 +120,8 @@ def _work(task: CellTask) -> None:
 
 
 def _send(event: InCell) -> None:
-    if _Worker.stop.is_set() or os.getppid() != _Worker.parent:
+    parent = multiprocessing.parent_process()
+    if _Worker.stop.is_set() or parent is None or not parent.is_alive():
         raise KeyboardInterrupt
     _Worker.events.put(event)
 
