@@ -1,13 +1,17 @@
 """What every test may use. Nothing a test does may depend on what is installed, cached or computed elsewhere."""
 
+import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from hypothesis import settings
 
+from mer_core import candidates
 from mer_core.data.store import FeatureStore
 from mer_core.manager import PluginManager
 from mer_core.testing.toys import toy_manager
@@ -50,3 +54,26 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return put
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Install distributions of version 1.2, each with one plugin module, and nothing else.
+
+    `install("mer-gated", "mer_t_gated", source)` writes the module (names begin with `mer_t_`); without a source it
+    is there already.
+    """
+    entries: list[EntryPoint] = []
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(candidates, "entry_points", lambda group: [e for e in entries if e.group == group])
+
+    def install(dist: str, module: str, source: str | None = None) -> None:
+        if source is not None:
+            (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+        entry = EntryPoint("builtin" if source is None else module, module, "mer")
+        vars(entry).update(dist=SimpleNamespace(name=dist, metadata=dist, version="1.2"))
+        entries.append(entry)
+
+    yield install
+    for name in [name for name in sys.modules if name.startswith("mer_t_")]:
+        del sys.modules[name]

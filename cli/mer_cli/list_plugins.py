@@ -86,7 +86,8 @@ def _remarks(manager: PluginManager, candidates: Sequence[Candidate]) -> list[st
         for row in candidates
         if row.state not in (*USED, "clash")
     ]
-    return [*clashes.values(), *others, *_unknown(manager)]
+    registry = {f"{row.origin} is used: {row.by}": None for row in candidates if row.by_registry}
+    return [*registry, *clashes.values(), *others, *_unknown(manager)]
 
 
 def _unknown(manager: PluginManager) -> list[str]:

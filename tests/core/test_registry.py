@@ -142,4 +142,4 @@ def test_plugin_files_are_relative_to_the_registry_that_names_them(write, tmp_pa
 def test_a_plugin_file_that_is_not_there_is_told_by_its_path(write):
     path = write("my.toml", '[plugins]\nfiles = ["gone.py"]')
     with pytest.raises(PluginError, match=rf"no such file: {path.parent}/gone\.py"):
-        load_registry(path).manager()
+        load_registry(path).manager().get("fusion", "gone")
