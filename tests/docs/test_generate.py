@@ -1,0 +1,68 @@
+"""The reference is what the code says today; nothing of the code is missing in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mer_cli.app import app
+from mer_core.hookspec import HOOKS
+from mer_core.manager import PluginManager
+from mer_core.spec import AuxSpec, PartSpec, PipelineSpec, PluginsSpec, RegistrySpec, SingleSpec, TrainSpec
+from mer_core.testing.contracts.check import CONTRACTS, check_name, check_names
+
+ROOT = Path(__file__).parents[2]
+REMEDY = "run: python docs/generate.py"
+
+
+def test_committed_pages_are_what_the_generator_writes(generate):
+    stale = [p.relative_to(ROOT).as_posix() for p, text in generate.pages().items() if p.read_text("utf-8") != text]
+    assert not stale, REMEDY
+
+
+def test_no_page_of_the_reference_is_left_over(generate):
+    assert {page.name for page in generate.REFERENCE.iterdir()} == set(generate.reference())
+
+
+def test_every_hook_is_documented(pages):
+    for hook in HOOKS.values():
+        assert f"`{hook}()`" in pages["docs/reference/hooks.md"]
+
+
+@pytest.mark.parametrize("kind", CONTRACTS)
+def test_every_check_is_documented_with_promise_and_remedy(pages, kind):
+    section = pages["docs/reference/contracts.md"].partition(f"## {kind}: ")[2].partition("\n## ")[0]
+    for method in check_names(CONTRACTS[kind]):
+        row = re.search(rf"^\| `{check_name(method)}` \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
+        assert row, f"{method} of {kind}: {REMEDY}"
+
+
+def test_every_command_and_option_is_documented_with_its_meaning(pages, generate):
+    page = pages["docs/reference/command-line.md"]
+    for command in app.registered_commands:
+        section = page.partition(f"## mer {command.name}\n")[2].partition("\n## ")[0]
+        described = [row for row in map(generate.parameter, generate.signature(command.callback)) if row]
+        assert described
+        for row in described:
+            assert row.meaning, f"{row.name} of mer {command.name} has no help"
+            assert f"| `{row.name}` |" in section
+
+
+def test_options_have_the_names_that_users_type(generate):
+    named = {
+        command.name: [row.name for row in map(generate.parameter, generate.signature(command.callback)) if row]
+        for command in app.registered_commands
+    }
+    assert {"--pipeline", "--only-fold", "--set", "--registry", "--skip-bad"} <= set(named["run"])
+    assert named["predict"][:2] == ["RUN", "FILE"]
+    assert "--json" in named["show-plugin"]
+
+
+def test_every_plugin_and_registry_key_is_documented(pages):
+    for found in PluginManager(discover=False, modules=["mer_plugins.hooks"]).all():
+        assert f"### {found.plugin.name}\n" in pages["docs/reference/plugins.md"]
+    for model in (PipelineSpec, TrainSpec, SingleSpec, PartSpec, AuxSpec, PluginsSpec):
+        for key, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{key} has no docstring"
+            assert f"| `{key}` |" in pages["docs/reference/registry.md"]
+    assert set(RegistrySpec.model_fields) == {"pipelines", "plugins"}, "a new table needs a section in the reference"
