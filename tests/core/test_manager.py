@@ -110,6 +110,15 @@ def test_a_class_that_cannot_be_loaded_is_not_blamed_on_the_extra(installed, wri
         PluginManager().load("corpus", "lazy")
 
 
+def test_plugins_are_found_without_what_only_registries_and_declarations_need():
+    code = (
+        "import sys; from mer_core.manager import PluginManager; assert len(PluginManager().all()) >= 10;"
+        "sys.exit(', '.join({'pydantic', 'packaging', 'rich', 'typer'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_listing_every_built_in_plugin_imports_neither_torch_nor_a_plugin():
     code = (
         "import sys; from mer_core.manager import PluginManager; from mer_core.registry import load_registry;"
