@@ -1,0 +1,107 @@
+"""Makes docs/benchmarks.md from benchmarks/results: `python benchmarks/page.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+
+HEAD = """# Figures
+
+Made by `python benchmarks/page.py` from `benchmarks/results/`; taken by `python benchmarks/figures.py --emodb
+emodb/manifest.csv`. Every row starts with an empty cache. Memory is that of all processes together, pages that they
+share counted once. No figure here says anything about people: the demo corpus is synthetic, and the encoders are the
+small embedded ones, not the paper's.
+"""
+
+
+def page(results: dict[str, dict[str, Any]]) -> str:
+    """Return the page."""
+    machine = results["main-job"]["machine"]
+    packages = results["main-job"]["packages"]
+    named = ", ".join(f"{name} {packages[name]}" for name in ("mer-core", "torch", "transformers", "accelerate"))
+    where = (
+        f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
+        f"{machine['system']}, Python {machine['python']}; {named}.\n"
+    )
+    return "\n".join([HEAD, where, *_demo(results), *_emodb(results), *_start_up(results)])
+
+
+def _demo(results: dict[str, dict[str, Any]]) -> list[str]:
+    ceilings = results["demo-full"]["ceilings"]
+    of = {
+        "demo-text": "text only",
+        "demo-audio": "audio only",
+        "demo-fc": "additive",
+        "demo-cross-attn": "full",
+        "demo-full": "full",
+        "main-job": "full",
+    }
+    rows = [
+        f"| `{row['command']}` | {len({c['seed'] for c in row['cells']})} | {_figures(row)} | "
+        f"{100 * ceilings[of[name]]:.2f} | {row['wall_s']:.0f} | {row['peak_gib']:.2f} |"
+        for name, row in results.items()
+        if name in of
+    ]
+    return [
+        "## The demo corpus, 5 folds\n",
+        "The ceiling is the best that any system with these means could reach on this corpus, computed from its design",
+        "([how](explanation/demo-corpus.md)). WA equals UA, since the classes are balanced. sd is that of the folds.\n",
+        "| command | seeds | UA | sd | ceiling | wall time, s | peak memory, GiB |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        *_targets(results),
+    ]
+
+
+def _targets(results: dict[str, dict[str, Any]]) -> list[str]:
+    ua = {name: 100 * results[name]["summary"]["ua"]["mean"] for name in results if "summary" in results[name]}
+    ceilings = {name: 100 * share for name, share in results["demo-full"]["ceilings"].items()}
+    single = max(ua["demo-text"], ua["demo-audio"])
+    checks = [
+        ("text only within 7 points of its ceiling and not above", 0 <= ceilings["text only"] - ua["demo-text"] <= 7),
+        ("audio only likewise", 0 <= ceilings["audio only"] - ua["demo-audio"] <= 7),
+        ("cross attention with both tasks 12 points above the better single modality", ua["demo-full"] - single >= 12),
+        ("and within 12 points of the full ceiling", ceilings["full"] - ua["demo-full"] <= 12),
+        ("the main job in 3 minutes or less", results["main-job"]["wall_s"] <= 180),
+        ("in less than 3 GiB", results["main-job"]["peak_gib"] < 3),
+    ]
+    return ["| aim | met |", "|---|---|", *(f"| {text} | {'yes' if met else 'no'} |" for text, met in checks), ""]
+
+
+def _emodb(results: dict[str, dict[str, Any]]) -> list[str]:
+    names = [name for name in ("emodb-audio", "emodb-text") if name in results]
+    rows = [
+        f"| `{results[name]['command']}` | {_figures(results[name])} | {results[name]['wall_s']:.0f} |"
+        for name in names
+    ]
+    return [
+        "## Real speech: EMO-DB, leave one speaker out\n",
+        "535 German utterances, 10 speakers, 7 emotions; chance is 14.29. The ten sentences are spoken in every emotion,",
+        "so the words say nothing, and text only must stay at chance.\n",
+        "| command | UA | sd | wall time, s |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _start_up(results: dict[str, dict[str, Any]]) -> list[str]:
+    rows = [f"| `mer {words}` | {seconds:.2f} |" for words, seconds in results["start-up"]["seconds"].items()]
+    return ["## Start-up\n", "Median wall time of 11 calls, in seconds.\n", "| command | s |", "|---|---|", *rows, ""]
+
+
+def _figures(row: dict[str, Any]) -> str:
+    ua = row["summary"]["ua"]
+    return f"{100 * ua['mean']:.2f} | {100 * ua['sd_folds']:.2f}"
+
+
+if __name__ == "__main__":
+    stored = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "results").glob("*.json"))
+    }
+    PAGE.write_text(page(stored), encoding="utf-8")
