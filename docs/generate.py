@@ -6,6 +6,7 @@ committed page differs from what this script would write.
 
 import inspect
 import re
+import runpy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from typer.models import ArgumentInfo, ParameterInfo
 
 from mer_cli.app import app
-from mer_core import hookspec, spec
+from mer_core import API_VERSION, hookspec, spec
 from mer_core.describe import describe
 from mer_core.hookspec import HOOKS
 from mer_core.manager import PluginManager
@@ -55,6 +56,13 @@ INTRO = {
     "hooks": "A plugin module has one function per kind that it has plugins for, marked with `hookimpl`, which yields "
     "`Plugin` descriptors. Packages name that module under the entry point group `mer`; "
     "a single file is named in `[plugins] files` of a registry file.",
+    "api": "What a plugin may build on. Versions are semantic: what is removed, changed or newly demanded of a plugin "
+    "raises the first number, an addition the second. A module of plugins says what it supports with "
+    '`MER_API = ">=1,<2"`; without that line it is taken to support every version. A test compares these names with '
+    "the last snapshot and "
+    "fails when they change without the version. Everything else in `mer_core` may change at any time; of that, an "
+    "encoder may use `mer_core.data.audio.load_audio`, which is meant to stay. The checks of the contracts are "
+    "[listed apart](contracts.md).",
 }
 
 
@@ -66,8 +74,9 @@ def reference() -> dict[str, str]:
         "command-line": commands(),
         "contracts": contracts(),
         "hooks": hooks(),
+        "api": api(),
     }
-    titles = {name: name.replace("-", " ").capitalize() for name in bodies}
+    titles = {name: name.replace("-", " ").capitalize() for name in bodies} | {"api": "Plugin API"}
     return {
         f"{name}.md": "\n\n".join([f"# {titles[name]}", NOTE, INTRO[name], *body]) + "\n"
         for name, body in bodies.items()
@@ -221,6 +230,21 @@ def hooks() -> Iterator[str]:
     yield head
     yield "\n".join(f"- `{name}`: {text}" for name, _, text in map(_split, arguments.splitlines()))
     yield f"Raises {prose(raises)}"
+
+
+def api() -> Iterator[str]:
+    """Yield a section per stable module, as the snapshot that a test compares has it."""
+    yield f"This is plugin API {API_VERSION}."
+    surface = runpy.run_path(str(ROOT / "scripts" / "api_surface.py"))["surface"]()
+    modules: dict[str, list[str]] = {}
+    for name, declared in surface.items():
+        if ".test_" not in name:  # the checks have a page of their own
+            module = re.match(r"mer_core\.\w+", name)
+            assert module is not None
+            modules.setdefault(module[0], []).append(name.removeprefix(f"{module[0]}.") + declared)
+    for module_name, lines in modules.items():
+        yield f"## {module_name}"
+        yield "```text\n" + "\n".join(lines) + "\n```"
 
 
 def _split(line: str) -> tuple[str, str, str]:

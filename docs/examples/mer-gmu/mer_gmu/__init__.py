@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from mer_core.hookspec import hookimpl
 from mer_core.plugin import Plugin
 
+MER_API = ">=1,<2"
+
 
 @hookimpl
 def mer_fusions() -> Iterable[Plugin]:
