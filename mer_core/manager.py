@@ -90,6 +90,29 @@ class PluginManager:
             )
         return usable[0] if usable else self._unknown(kind, name)
 
+    def find(self, name: str, kind: Kind | None = None) -> Found:
+        """Return the plugin of that name, of whatever kind where none is given.
+
+        Raises:
+            PluginError: there is none, or there are several: of one kind, or of different kinds.
+        """
+        kinds = [of for of in KINDS if (of, name) in self._found] if kind is None else [kind]
+        if len(kinds) > 1:
+            raise PluginError(
+                f'"{name}" names plugins of several kinds: {", ".join(kinds)}', hint=f"Add --kind {kinds[0]}."
+            )
+        if kinds:
+            return self.get(kinds[0], name)
+        known = [found.plugin.name for found in self.all()]
+        raise PluginError(
+            f'plugin "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.',
+            hint="See: mer list-plugins --why",
+        )
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return every name of a kind that is taken, whether or not its plugin can be used."""
+        return sorted(name for of, name in self._found if of == kind)
+
     def load(self, kind: Kind, name: str) -> type:
         """Return the class of a plugin.
 

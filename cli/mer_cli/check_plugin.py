@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import Device, JsonOption, KindOption, RegistryOption
+from mer_cli.plugins import say_registry
 
 if TYPE_CHECKING:
     from mer_core.testing.contracts.check import CheckResult
@@ -37,6 +38,7 @@ def check_plugin(
     quiet_libraries()
     options = dict(map(_option, sets or []))
     manager = load_registry(registry_file).manager()
+    say_registry(manager)
 
     import torch
 

@@ -82,11 +82,8 @@ def _words(kind: Kind, name: str) -> dict[str, str]:
 
 
 def _check_free_name(manager: PluginManager, kind: Kind, name: str) -> None:
-    for found in manager.all(kind):
-        if found.plugin.name == name:
-            raise PluginError(
-                f'{kind} "{name}" is there already: {found.origin}', hint="Choose another name: two may not share one."
-            )
+    if name in manager.names(kind):
+        raise PluginError(f'{kind} "{name}" is there already', hint="Choose another name: two may not share one.")
 
 
 def _package(kind: Kind, words: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,3 +27,9 @@ def plugin_manager(registry_file: Path | None) -> PluginManager:
     from mer_core.registry import load_registry
 
     return load_registry(registry_file).manager()
+
+
+def say_registry(manager: PluginManager) -> None:
+    """Say on stderr which registry file's plugins are used: they run, though nobody installed them."""
+    for line in dict.fromkeys(f"{row.origin} is used: {row.by}" for row in manager.candidates() if row.by_registry):
+        print(line, file=sys.stderr)

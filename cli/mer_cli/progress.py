@@ -94,7 +94,8 @@ class Progress:
         match event.event:
             case CellStarted(epoch, epochs):
                 cell.epochs, cell.first_epoch, cell.epochs_done = epochs, epoch, epoch
-                self._first_cell_s = self._first_cell_s or self.clock()
+                if self._first_cell_s is None:
+                    self._first_cell_s = self.clock()
             case Stepped() as step:
                 cell.step = step
             case EpochEnded(epoch, losses, score):

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import JsonOption, KindOption, RegistryOption
-from mer_cli.plugins import plugin_manager
+from mer_cli.plugins import plugin_manager, say_registry
 
 if TYPE_CHECKING:
     from mer_core.describe import Description, Option
-    from mer_core.manager import Found, PluginManager
-    from mer_core.plugin import Kind
+    from mer_core.manager import Found
 
 
 def show_plugin(
@@ -26,36 +25,14 @@ def show_plugin(
     """Show a plugin's options, their defaults and meaning, and where it comes from."""
     from mer_core.describe import describe
 
-    found = pick(plugin_manager(registry_file), name, kind)
+    manager = plugin_manager(registry_file)
+    say_registry(manager)
+    found = manager.find(name, kind)
     description = describe(found.plugin)
     if as_json:
         print(json.dumps(_data(found, description), indent=1, ensure_ascii=False))
     else:
         _show(found, description)
-
-
-def pick(manager: PluginManager, name: str, kind: Kind | None) -> Found:
-    """Return the one plugin of that name.
-
-    Raises:
-        PluginError: there is none, or there are several of different kinds.
-    """
-    from mer_core.errors import PluginError, suggest
-
-    if kind is not None:
-        return manager.get(kind, name)
-    named = [found for found in manager.all() if found.plugin.name == name]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        kinds = ", ".join(found.kind for found in named)
-        raise PluginError(
-            f'"{name}" is the name of several plugins: {kinds}', hint=f"Say which: --kind {named[0].kind}"
-        )
-    known = [found.plugin.name for found in manager.all()]
-    raise PluginError(
-        f'plugin "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.', hint="See: mer list-plugins"
-    )
 
 
 def _data(found: Found, description: Description) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_name_of_two_kinds_needs_a_kind(mer, workplace):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["wa-au"], 'evaluator "wa-au" is not known (did you mean "wa-ua"?)'),
+        (["wa-au"], 'plugin "wa-au" is not known (did you mean "wa-ua"?)'),
         (["wa-ua", "--set", "heads"], "--set 'heads' is not of the form option=value"),
     ],
 )

@@ -113,7 +113,7 @@ def test_nothing_is_overwritten(mer, workplace, form):
         ("Gated", "plugin name 'Gated' is not usable\nBegin with a letter; use lower-case"),
         ("3d", "plugin name '3d' is not usable"),
         ("../up", "plugin name '../up' is not usable"),
-        ("fc", 'fusion "fc" is there already: mer-core'),
+        ("fc", 'fusion "fc" is there already'),
     ],
 )
 def test_names_that_cannot_be(mer, workplace, name, says):

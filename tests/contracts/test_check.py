@@ -42,8 +42,8 @@ def test_name_module_and_class_are_found(manager):
     ("target", "says"),
     [
         ("toy", '"toy" names plugins of several kinds: encoder, fusion, aux, evaluator, corpus\nAdd --kind encoder'),
-        ("cros-attn", r'fusion "cros-attn" is not known \(did you mean "cross-attn"'),
-        ("wa-au", r'evaluator "wa-au" is not known \(did you mean "wa-ua"'),
+        ("cros-attn", r'plugin "cros-attn" is not known \(did you mean "cross-attn"'),
+        ("wa-au", r'plugin "wa-au" is not known \(did you mean "wa-ua"'),
         (f"{FUSIONS}:Rihgt", "has no class Rihgt"),
         (f"{FUSIONS}:torch", "has no class torch"),
         ("absent.py:Gated", r"absent.py cannot be used: FileNotFoundError"),

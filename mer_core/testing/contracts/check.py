@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mer_core.errors import MerError, PluginError, suggest
-from mer_core.manager import Found, PluginManager
+from mer_core.errors import MerError, PluginError
+from mer_core.manager import PluginManager
 from mer_core.plugin import KINDS, Kind
 from mer_core.testing.contracts.aux_task import AuxTaskContract
 from mer_core.testing.contracts.base import Contract, Relaxed, Reported
@@ -115,24 +115,12 @@ def find_class(target: str | type, *, manager: PluginManager | None, kind: Kind 
     place, colon, name = target.rpartition(":")
     if not colon:
         manager = manager or PluginManager()
-        found = _find_name(target, manager, kind)
+        found = manager.find(target, kind)
         return manager.load(found.kind, target), found.kind
     plugin = getattr(_module(place), name, None)
     if not isinstance(plugin, type):
         raise PluginError(f"{place} has no class {name}", hint="Write it as pkg.mod:Class or file.py:Class.")
     return plugin, kind or _kind_of(plugin)
-
-
-def _find_name(name: str, manager: PluginManager, kind: Kind | None) -> Found:
-    found = [row for row in manager.all(kind) if row.plugin.name == name]
-    if len(found) > 1:
-        kinds = ", ".join(row.kind for row in found)
-        raise PluginError(f'"{name}" names plugins of several kinds: {kinds}', hint=f"Add --kind {found[0].kind}.")
-    return found[0] if found else manager.get(kind or _nearest_kind(name, manager), name)
-
-
-def _nearest_kind(name: str, manager: PluginManager) -> Kind:
-    return next((k for k in KINDS if suggest(name, [row.plugin.name for row in manager.all(k)])), "fusion")
 
 
 def _module(place: str) -> Any:
