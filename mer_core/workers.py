@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event as StopFlag
+from multiprocessing.synchronize import Lock
+from threading import Thread
 
 import psutil
 import torch
@@ -48,22 +49,24 @@ def run_cells(runner: CellRunner, tasks: Sequence[CellTask], *, jobs: int, liste
         MerError: what a cell raised; the other cells at work are stopped, those done stay.
         RunError: a worker was killed, for lack of memory as a rule.
     """
-    if jobs == 1:
+    jobs = min(jobs, len(tasks))
+    if jobs <= 1:
         for task in tasks:
             runner(task, _tagged(task, listener))
         return
     context = _context(runner)
-    events: Queue[InCell] = context.Queue()
-    stop = context.Event()
-    arguments = (runner, events, stop, max(1, num_cores() // jobs))
-    with ProcessPoolExecutor(jobs, context, _start, arguments) as pool:
-        futures = [pool.submit(_work, task) for task in tasks]
+    received, events = context.Pipe(duplex=False)
+    # Workers end when it closes: when something goes wrong here, and when this process dies, however it does.
+    lifeline, held = context.Pipe(duplex=False)
+    arguments = (runner, events, context.Lock(), lifeline, max(1, num_cores() // jobs))
+    with received, events, lifeline, ProcessPoolExecutor(jobs, context, _start, arguments) as pool:
         try:
-            _follow(futures, events, listener)
+            _follow([pool.submit(_work, task) for task in tasks], received, listener)
         except BaseException:
-            stop.set()
+            held.close()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+    held.close()
 
 
 def _context(runner: CellRunner) -> BaseContext:
@@ -72,22 +75,25 @@ def _context(runner: CellRunner) -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mer_core.cells", *plugin_modules(runner.spec, runner.manager)])
+    # It inherits what is blocked: Ctrl-C is for the parent alone, also while that process still imports.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return context
 
 
-def _follow(futures: Sequence[Future[None]], events: Queue[InCell], listener: Listener) -> None:
+def _follow(futures: Sequence[Future[None]], received: Connection, listener: Listener) -> None:
     """Pass the workers' events on until every cell is done or one has failed."""
     while True:
-        waiting = any(not future.done() for future in futures)
-        try:
-            while True:
-                listener(events.get(timeout=_POLL_S if waiting else 0.01))
-        except queue.Empty:
-            pass
-        for future in futures:
-            if future.done():
-                _result(future)
-        if not waiting:
+        done = [future for future in futures if future.done()]
+        for future in done:
+            _result(future)
+        everything = len(done) == len(futures)
+        if received.poll(0 if everything else _POLL_S):
+            listener(received.recv())
+        elif everything:  # what a cell tells is in the pipe before the cell is done
             return
 
 
@@ -105,14 +111,21 @@ class _Worker:
     """What a worker process knows; set once when it starts."""
 
     runner: CellRunner
-    events: Queue[InCell]
-    stop: StopFlag
+    events: Connection
+    lock: Lock
 
 
-def _start(runner: CellRunner, events: Queue[InCell], stop: StopFlag, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and stops the workers between two steps
-    torch.set_num_threads(threads)
-    _Worker.runner, _Worker.events, _Worker.stop = runner, events, stop
+def _start(runner: CellRunner, events: Connection, lock: Lock, lifeline: Connection, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends the workers
+    Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS may allow fewer
+    _Worker.runner, _Worker.events, _Worker.lock = runner, events, lock
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process, in the middle of a step if need be, once the parent lets go: files are never left half."""
+    wait([lifeline])
+    os._exit(1)
 
 
 def _work(task: CellTask) -> None:
@@ -120,10 +133,8 @@ def _work(task: CellTask) -> None:
 
 
 def _send(event: InCell) -> None:
-    parent = multiprocessing.parent_process()
-    if _Worker.stop.is_set() or parent is None or not parent.is_alive():
-        raise KeyboardInterrupt
-    _Worker.events.put(event)
+    with _Worker.lock:
+        _Worker.events.send(event)
 
 
 def _tagged(task: CellTask, listener: Callable[[InCell], None]) -> Callable[[CellEvent], None]:

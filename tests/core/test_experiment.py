@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from mer_core.errors import DataError, RunError, SpecError
-from mer_core.events import CellEnded, CellStarted, EpochEnded, Note, Preparing, Stepped
+from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Preparing, Stepped
 from mer_core.experiment import Experiment
 from mer_core.pipeline import Pipeline
 from mer_core.report import write_report
@@ -43,6 +43,11 @@ def change_corpus(monkeypatch):
     return change
 
 
+def told(events, kind):
+    """Return what the cells told of that kind, with where."""
+    return [e for e in events if isinstance(e, InCell) and isinstance(e.event, kind)]
+
+
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -72,12 +77,12 @@ def test_a_run_end_to_end(experiment):
     assert history["selected_epoch"] == 2
     assert [set(row["losses"]) for row in history["epochs"]] == [{"main", "aux1", "aux2"}] * 2
     assert {t.dtype for t in load_file(run.cell(1, "1").weights).values()} == {torch.float32}
-    kinds = [type(event) for event in events]
+    kinds = [type(e.event if isinstance(e, InCell) else e) for e in events]
     assert (kinds.count(Preparing), kinds.count(Note), kinds.count(EpochEnded), kinds.count(Stepped)) == (24, 1, 6, 12)
-    assert [(e.fold, e.number, e.cells, e.epoch, e.epochs) for e in events if isinstance(e, CellStarted)] == [
-        ("1", 1, 3, 0, 2), ("2", 2, 3, 0, 2), ("3", 3, 3, 0, 2),
-    ]  # fmt: skip
-    ended = [e.figures for e in events if isinstance(e, CellEnded)]
+    assert [(e.seed, e.fold, e.number, e.cells, e.event) for e in told(events, CellStarted)] == [
+        (1, fold, number, 3, CellStarted(epoch=0, epochs=2)) for number, fold in enumerate("123", start=1)
+    ]
+    ended = [e.event.figures for e in told(events, CellEnded)]
     assert [figures["wa"] for figures in ended] == [c["figures"]["wa"] for c in report["cells"]]
 
 
@@ -93,7 +98,12 @@ def test_resume_makes_only_what_is_lost_and_the_same(experiment, tmp_path, lost,
     _, again = experiment(**settings, resume=True, listener=events.append).run()
     assert again == report
     assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
-    assert [e.fold for e in events if isinstance(e, CellStarted)] == ([] if lost == "report.json" else ["2"])
+    assert [e.fold for e in told(events, CellStarted)] == ([] if lost == "report.json" else ["2"])
+    kept = "123" if lost == "report.json" else "132"  # what is done already is told first
+    figures = {cell["fold"]: cell["figures"]["accuracy"] for cell in report["cells"]}
+    assert [(e.fold, e.number, e.event.figures["accuracy"]) for e in told(events, CellEnded)] == [
+        (fold, int(fold), figures[fold]) for fold in kept
+    ]
 
 
 def test_another_run_elsewhere_gives_the_same_figures(experiment):
@@ -106,7 +116,7 @@ def test_a_run_killed_between_cells_goes_on_to_the_same_report(experiment, tmp_p
         pass
 
     def kill(event):
-        if isinstance(event, CellStarted) and event.fold == "2":
+        if told([event], CellStarted) and event.fold == "2":
             raise Killed
 
     with pytest.raises(Killed):
@@ -269,7 +279,7 @@ def test_models_of_cells_that_are_done_are_let_go(experiment, monkeypatch):
     monkeypatch.setattr(Pipeline, "__init__", lambda self, **kw: (real(self, **kw), alive.add(self))[0])
 
     def count(event):
-        if isinstance(event, CellStarted):
+        if told([event], CellStarted):
             gc.collect()
             most.append(len(alive))
 

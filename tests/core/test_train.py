@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from mer_core.device import make_accelerator
 from mer_core.errors import RunError
 from mer_core.events import EpochEnded, Stepped, silent
-from mer_core.experiment import class_weights, make_accelerator
 from mer_core.optim import make_optimizer
 from mer_core.scoring import predict
 from mer_core.train import Trainer
@@ -234,14 +234,6 @@ def test_the_rate_follows_the_schedule_through_epochs(toys, tmp_path, monkeypatc
     fit(toys(train=train_with(warmup=0.25, learning_rate=1.0)), tmp_path)  # 3 epochs of 4 steps
     assert rates == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0, *(k / 9 for k in range(8, 0, -1))])
     assert all(a >= b for a, b in pairwise(rates[2:]))
-
-
-def test_class_weights_have_mean_one_over_the_training_set(toys):
-    made = toys()
-    train = [0, 4, 8, 12, 1, 5, 2]  # 4 angry, 2 happy, 1 neutral, 0 sad
-    weight_C = class_weights(made.examples, train)
-    assert weight_C.tolist() == pytest.approx([7 / 12, 7 / 6, 7 / 3, 0.0])
-    assert sum(weight_C[made.examples.label(i)] for i in train) / len(train) == pytest.approx(1.0)
 
 
 def test_a_training_that_diverges_stops_with_the_remedy(toys, tmp_path):
