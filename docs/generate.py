@@ -180,14 +180,14 @@ def parameter(described: tuple[str, Any, Any]) -> Parameter | None:
         return None
     kind = next((one for one in get_args(annotation.__origin__) if one is not type(None)), annotation.__origin__)
     written = info.metavar or "|".join(choices(annotation)) or getattr(kind, "__name__", "")
-    is_required = value is inspect.Parameter.empty
-    shown = code(str(getattr(value, "value", value))) if value not in (None, False, inspect.Parameter.empty) else "—"
+    shown = code(str(getattr(value, "value", value))) if value not in (None, False) else "—"
+    told, meaning = "required" if value is inspect.Parameter.empty else shown, info.help or ""
     if isinstance(info, ArgumentInfo):
-        return Parameter(info.metavar or name.upper(), "", "required" if is_required else shown, info.help or "")
+        return Parameter(info.metavar or name.upper(), "", told, meaning)
     # Inside Annotated, typer takes the first name in the place of a default.
-    named = [one for one in (info.default, *(info.param_decls or ())) if str(one).startswith("--")]
+    named = [str(one) for one in (info.default, *(info.param_decls or ())) if str(one).startswith("--")]
     flag = named[0] if named else "--" + name.replace("_", "-")
-    return Parameter(flag, "" if kind is bool else written, "required" if is_required else shown, info.help or "")
+    return Parameter(flag, "" if kind is bool else str(written), told, meaning)
 
 
 def choices(annotation: Any) -> list[str]:
