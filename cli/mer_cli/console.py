@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -24,6 +25,7 @@ from mer_core.events import CellEnded, CellEvent, EpochEnded, Event, InCell, Lis
 
 FRAMES_PER_SECOND = 4
 UNLIMITED = 10_000  # columns
+IN_FULL = 2  # cells at work that are drawn with all their losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,22 +214,38 @@ class _LiveView:
     def _render(self) -> RenderableType:
         progress = self._progress
         shown: list[RenderableType] = [self._finished()] if progress.ended else []
-        if progress.cells:
-            shown += [row for cell in progress.running for row in self._training(cell)]
-        elif progress.prepared is not None:
+        if progress.running:
+            shown += self._at_work(progress.running)
+        elif progress.prepared is not None and not progress.ended:
             done, total = progress.prepared.done, progress.prepared.total
-            shown.append(_bar(f"preparing utterances {done} of {total}", done, total))
+            text = f"preparing utterances {done} of {total}" if done < total else f"{total} utterances; starting …"
+            shown.append(_bar(text, done, total))
         shown.append(Text(f"elapsed {duration(progress.elapsed_s)}   left {duration(progress.left_s)}", style="dim"))
         return Group(*shown)
 
+    def _at_work(self, running: Sequence[CellProgress]) -> list[RenderableType]:
+        """Return three rows a cell where there are few, else one a cell, as many as half of the screen holds."""
+        if len(running) <= IN_FULL:
+            return [row for cell in running for row in self._training(cell)]
+        shown = running[: self._screen.height // 2]
+        grid = RichTable.grid(*(Column(no_wrap=True) for _ in range(3)), Column(), padding=(0, 2))  # losses give way
+        for cell in shown:
+            name = Text(_cell_name(cell, self._several_seeds), style="bold")
+            grid.add_row(
+                name,
+                f"epoch {_epoch(cell)}",
+                _step(cell, width=16),
+                Text(losses_line(cell.losses), no_wrap=True, overflow="ellipsis"),
+            )
+        rest = len(running) - len(shown)
+        return [grid, Text(f"… and {rest} more", style="dim")] if rest else [grid]
+
     def _training(self, cell: CellProgress) -> list[RenderableType]:
-        epoch = min(cell.epochs_done + 1, cell.epochs)
         where = f"{_cell_name(cell, self._several_seeds)}  ({cell.number} of {cell.cells})"
-        title = Text(f"{where}   epoch {epoch} of {cell.epochs}", style="bold")
-        step = _bar(f"step {cell.step.step} of {cell.step.steps}", cell.step.step, cell.step.steps)
+        title = Text(f"{where}   epoch {_epoch(cell)}", style="bold")
         losses = losses_line(cell.losses)
         score = f"   score {percent(cell.score)} {self._remark}" if cell.score is not None else ""
-        return [title, step, Text(f"losses of epoch {cell.epochs_done}: {losses}{score}" if losses else "")]
+        return [title, _step(cell), Text(f"losses of epoch {cell.epochs_done}: {losses}{score}" if losses else "")]
 
     def _finished(self) -> RenderableType:
         ended = self._progress.ended
@@ -240,10 +258,22 @@ class _LiveView:
 
     def _room(self) -> int:
         """Rows that fit beside the rest on the screen; the oldest give way."""
-        return max(3, self._screen.height - 12)
+        running = len(self._progress.running)
+        below = 3 * running if running <= IN_FULL else min(running, self._screen.height // 2) + 1
+        return max(3, self._screen.height - below - 6)  # names, line, time left, and what was printed just before
 
 
-def _bar(text: str, done: int, total: int) -> RenderableType:
+def _epoch(cell: CellProgress) -> str:
+    return f"{min(cell.epochs_done + 1, cell.epochs)} of {cell.epochs}"
+
+
+def _step(cell: CellProgress, *, width: int = 32) -> RenderableType:
+    if cell.epochs_done == cell.epochs:
+        return _bar("testing", 1, 1, width=width)
+    return _bar(f"step {cell.step.step} of {cell.step.steps}", cell.step.step, cell.step.steps, width=width)
+
+
+def _bar(text: str, done: int, total: int, *, width: int = 32) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2))
-    grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=32), Text(text))
+    grid.add_row(ProgressBar(total=max(total, 1), completed=done, width=width), Text(text))
     return grid

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, InCell, Note, Preparing, Stepped
+from mer_core.events import CellEnded, CellStarted, EpochEnded, Event, InCell, Preparing, Stepped
 
 
 @dataclass(slots=True)
@@ -43,7 +43,6 @@ class Progress:
     started_s: float = field(init=False)
     prepared: Preparing | None = None
     cells: dict[tuple[int, str], CellProgress] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     _first_cell_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -52,8 +51,6 @@ class Progress:
     def update(self, event: Event) -> None:
         """Take in what happened."""
         match event:
-            case Note(text):
-                self.notes.append(text)
             case Preparing():
                 self.prepared = event
             case InCell():

@@ -3,7 +3,7 @@
 import pytest
 
 from mer_cli.progress import Progress
-from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Preparing, Stepped
+from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Preparing, Stepped
 
 
 class Clock:
@@ -133,8 +133,3 @@ def test_one_fold_with_two_seeds_is_two_cells(progress):
     for number, seed in enumerate((1, 5), start=1):
         progress.update(InCell(seed=seed, fold="a", number=number, cells=2, event=CellStarted(0, 4)))
     assert [(cell.seed, cell.number) for cell in progress.running] == [(1, 1), (5, 2)]
-
-
-def test_notes_are_kept(progress):
-    progress.update(Note("here"))
-    assert progress.notes == ["here"]
