@@ -44,7 +44,7 @@ def trained(tmp_path_factory, cache) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MER_CACHE", str(cache))
         patch.setenv("MER_DEBUG", "1")
-        result = invoke("run", "--pipeline", "toy", "--out", out)
+        result = invoke("run", "--pipeline", "toy", "--jobs", 1, "--out", out)
     assert result.exit_code == 0, result.output
     return out
 

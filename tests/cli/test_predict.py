@@ -77,7 +77,7 @@ def test_the_csv_has_the_columns_of_predictions_without_the_label(mer, trained, 
 
 
 def test_what_the_run_does_not_use_is_said(mer, recording, workplace):
-    made = mer("run", "--pipeline", "toy", "--modalities", "text", "--epochs", 1, "--out", "text-only")
+    made = mer("run", "--pipeline", "toy", "--modalities", "text", "--epochs", 1, "--jobs", 1, "--out", "text-only")
     assert made.exit_code == 0, made.output
     result = mer("predict", "text-only", recording("a.wav", "hap"), "--text", "i am sad", "--json")
     assert len(predicted(result)) == 1
@@ -86,7 +86,7 @@ def test_what_the_run_does_not_use_is_said(mer, recording, workplace):
 
 def test_a_modality_that_the_run_needs(mer, workplace):
     made = mer(
-        *("run", "--pipeline", "toy", "--modalities", "text", "--epochs", 1, "--out", "strict"),
+        *("run", "--pipeline", "toy", "--modalities", "text", "--epochs", 1, "--jobs", 1, "--out", "strict"),
         *("--set", 'may_lack=["audio"]'),
     )
     assert made.exit_code == 0, made.output

@@ -8,7 +8,7 @@ import pytest
 
 from mer_core.rundir import RunDir
 
-TOY = ("run", "--pipeline", "toy")
+TOY = ("run", "--pipeline", "toy", "--jobs", 1)  # processes would take seconds to start
 
 
 def numbers_of(name, shown):
@@ -19,6 +19,10 @@ def numbers_of(name, shown):
 
 def figures(values):
     return [f"{100 * values[name]:.2f}" for name in ("wa", "ua", "macro_f1")]
+
+
+def predictions(out):
+    return [(out / f"seed-1/fold-{fold}/predictions.csv").read_bytes() for fold in "123"]
 
 
 def spec_of(out):
@@ -142,9 +146,9 @@ def test_force_replaces_a_run(mer, workplace):
 
 
 def test_ctrl_c_says_how_to_go_on_and_that_leads_to_the_same_result(mer, trained, workplace, monkeypatch):
-    from mer_core import experiment
+    from mer_core import cells
 
-    save, calls = experiment.save_weights, []
+    save, calls = cells.save_weights, []
 
     def interrupted(*args):
         calls.append(args)
@@ -153,19 +157,20 @@ def test_ctrl_c_says_how_to_go_on_and_that_leads_to_the_same_result(mer, trained
         save(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "save_weights", interrupted)
+        patch.setattr(cells, "save_weights", interrupted)
         stopped = mer(*TOY)
     assert stopped.exit_code == 130
     line = stopped.stdout.splitlines()[-1]
-    assert line.startswith("Stopped. Go on with: mer run --pipeline toy ")
+    assert line.startswith("Stopped. Go on with: mer run --pipeline toy --jobs 1 ")
     command = shlex.split(line.removeprefix("Stopped. Go on with: "))
     resumed = mer(*command[1:], registry=None)
     assert resumed.exit_code == 0, resumed.output
-    assert "fold 1  WA" not in resumed.stdout, "the finished fold is not run again"
+    lines = [line for line in resumed.stdout.splitlines() if line.startswith("fold ")]
+    assert lines[0].startswith("fold 1  WA "), "what is done is told first"
+    assert not any(line.startswith("fold 1 (1 of 3)  epoch ") for line in lines), "it is not run again"
+    assert any(line.startswith("fold 3 (3 of 3)  epoch ") for line in lines)
     (out,) = (workplace / "runs").iterdir()
-    for fold in "123":
-        path = f"seed-1/fold-{fold}/predictions.csv"
-        assert (out / path).read_bytes() == (trained / path).read_bytes()
+    assert predictions(out) == predictions(trained)
 
 
 def test_resume_without_a_place_finds_the_newest_run_of_the_same_spec(mer, workplace):
@@ -207,6 +212,7 @@ def test_skip_bad_lists_what_was_left_out(mer, workplace):
         (("--data", "manifest:none.csv"), "none.csv"),
         (("--epochs", "0"), "train.epochs: input should be greater than 0, got 0"),
         (("--seed", "one"), "'one': whole numbers, separated by commas, are needed"),
+        (("--jobs", "0"), "Invalid value for '--jobs': 0 is not in the range x>=1"),
         (("--modalities", "video"), 'modality "video" is not known'),
         (("--aux", ","), "names nothing"),
     ],
@@ -217,3 +223,14 @@ def test_bad_options_exit_2_and_leave_nothing_behind(mer, workplace, args, words
     assert words in result.stderr
     assert "Traceback" not in result.output
     assert not (workplace / "runs").exists()
+
+
+@pytest.mark.parametrize(("args", "jobs"), [((), 301), (("--jobs", 3), 3)])
+def test_how_many_run_at_once_is_chosen_unless_it_is_said(mer, monkeypatch, args, jobs):
+    from mer_core import experiment
+
+    asked = []
+    monkeypatch.setattr(experiment, "num_workers", lambda *, cells, parameters, device: 100 * cells + (parameters > 0))
+    monkeypatch.setattr(experiment, "run_cells", lambda runner, tasks, *, jobs, listener: asked.append(jobs))
+    mer("run", "--pipeline", "toy", *args)
+    assert asked == [jobs]
