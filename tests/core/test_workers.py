@@ -79,7 +79,7 @@ def test_ctrl_c_ends_the_workers_at_once_and_resume_leads_to_the_same_results(ex
     interrupted, again = [], []
     with pytest.raises(KeyboardInterrupt):
         experiment(listener=interrupt).run()
-    assert time.monotonic() - interrupted[0] < 2
+    assert time.monotonic() - interrupted[0] < 5
     assert nothing_left_behind()
     run, _ = experiment(resume=True, listener=again.append).run()
     assert results(run) == results(experiment(out="whole", jobs=1).run()[0])
