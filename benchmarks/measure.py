@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-POLL_S = 0.5
+POLL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
