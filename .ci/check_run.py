@@ -1,4 +1,4 @@
-"""Fail unless the newest run under a folder is complete and better than chance by far: the gate's look at the main job."""
+"""Fail unless the newest run under a folder is complete and far better than chance: a look at the main job."""
 
 import json
 import sys
