@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -129,7 +131,21 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _work(task: CellTask) -> None:
-    _Worker.runner(task, _tagged(task, _send))
+    try:
+        _Worker.runner(task, _tagged(task, _send))
+    except Exception as error:
+        if _can_travel(error):
+            raise
+        raise RuntimeError("".join(traceback.format_exception(error))) from None
+
+
+def _can_travel(error: Exception) -> bool:
+    """Tell whether an error can be made anew in the parent; one that cannot would pass for a killed worker there."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
 
 
 def _send(event: InCell) -> None:
