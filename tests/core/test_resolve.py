@@ -31,10 +31,10 @@ ROWS = {  # the paper's Tables 1 and 2: row -> (overrides, modalities, fusion, l
     "wav2vec 2.0": ({"modalities": ["audio"]}, ["audio"], "fc", None, []),
     "FC": ({"fusion": "fc", "aux": []}, ["audio", "text"], "fc", None, []),
     "CA, K=1": ({"aux": [], "sets": ["fusion.layers=1"]}, ["audio", "text"], "cross-attn", 1, []),
-    "CA + Aux 1": ({"aux": ["aux1"]}, ["audio", "text"], "cross-attn", 2, ["aux1"]),
-    "CA + Aux 2": ({"aux": ["aux2"]}, ["audio", "text"], "cross-attn", 2, ["aux2"]),
+    "CA + Aux 1": ({"aux": ["aux1"], "sets": ["fusion.layers=1"]}, ["audio", "text"], "cross-attn", 1, ["aux1"]),
+    "CA + Aux 2": ({"aux": ["aux2"], "sets": ["fusion.layers=1"]}, ["audio", "text"], "cross-attn", 1, ["aux2"]),
     "CA + Aux 1&2, K=1": ({"sets": ["fusion.layers=1"]}, ["audio", "text"], "cross-attn", 1, ["aux1", "aux2"]),
-    "CA + Aux 1&2, K=2": ({}, ["audio", "text"], "cross-attn", 2, ["aux1", "aux2"]),
+    "CA + Aux 1&2, K=2": ({"sets": ["fusion.layers=2"]}, ["audio", "text"], "cross-attn", 2, ["aux1", "aux2"]),
     "CA + Aux 1&2, K=3": (
         {"fusion": "cross-attn", "aux": ["aux1", "aux2"], "sets": ["fusion.layers=3"]},
         ["audio", "text"],
@@ -51,6 +51,11 @@ def test_every_row_of_the_papers_tables_is_flags_away(shipped, pipeline, row):
     overrides, modalities, fusion, layers, tasks = ROWS[row]
     spec = resolve(shipped, pipeline, Overrides(**overrides))
     assert parts(spec) == {"fusion": (fusion, layers), "encoders": modalities, "aux": tasks}
+
+
+def test_the_papers_best_row_is_the_default_of_its_pipeline(shipped):
+    best = {"fusion": ("cross-attn", 2), "encoders": ["audio", "text"], "aux": ["aux1", "aux2"]}
+    assert parts(resolve(shipped, "paper", Overrides())) == best
 
 
 def test_every_shipped_pipeline_resolves_and_its_options_are_known(shipped, manager):
