@@ -39,6 +39,7 @@ def _line(finding: ErrorDetails, prefix: Sequence[str], known: Sequence[str]) ->
     if finding["type"] == "missing":
         return f"{path}: is needed"
     message = finding["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message.replace("valid tuple", "list")  # TOML's word
     given = finding["input"]
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}"

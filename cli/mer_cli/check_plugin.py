@@ -46,6 +46,7 @@ def check_plugin(
 
     torch.set_num_threads(1)  # on toy tensors threads only wait for each other, six times as long on two busy cores
     found, kind = find_class(plugin, manager=manager, kind=kind)
+    _check_needed(found, options)
     results = run_contract(CONTRACTS[kind], found, options=options, device=_there(device))
     if as_json:
         print(json.dumps(_data(plugin, kind, results), indent=1, ensure_ascii=False))
@@ -53,6 +54,22 @@ def check_plugin(
         _show(f"{kind} {plugin}", f"{found.__module__}:{found.__qualname__}", results)
     if any(row.verdict == FAILED for row in results):
         raise typer.Exit(BROKEN_PROMISE)
+
+
+def _check_needed(plugin: type, options: dict[str, Any]) -> None:
+    """Refuse to check a plugin that cannot be built for want of an option: that is no broken promise."""
+    from mer_core.config import PluginConfig
+    from mer_core.errors import SpecError
+
+    config = getattr(plugin, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, PluginConfig)):
+        return
+    lacking = [name for name, field in config.model_fields.items() if field.is_required() and name not in options]
+    if lacking:
+        raise SpecError(
+            f"{plugin.__name__} cannot be built without {', '.join(lacking)}",
+            hint=f"Add {' '.join(f'--set {name}=VALUE' for name in lacking)}",
+        )
 
 
 def _option(text: str) -> tuple[str, Any]:

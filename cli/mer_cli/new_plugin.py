@@ -24,6 +24,8 @@ USES: dict[Kind, str] = {
     "evaluator": 'mer run, with evaluators = [{ use = "$name" }] in a pipeline of registry.toml',
     "corpus": "mer run --data $name:FOLDER --folds speaker",
 }
+CHECK_WITH: dict[Kind, str] = {"corpus": " --set path=FOLDER"}
+"""Options that the plugin of a template cannot be built without, as `mer check-plugin` takes them."""
 STEMS: dict[Kind, str] = {"aux": "task"}
 """Names of modules where it is not the kind's: Windows allows no file named aux."""
 ONLY_SINGLE, ONLY_PACKAGE = "  # single-file", "  # package"
@@ -77,6 +79,7 @@ def _words(kind: Kind, name: str) -> dict[str, str]:
         "module": f"mer_{'_'.join(parts)}",
         "hook": HOOKS[kind],
         "core_version": ".".join(version("mer-core").split(".")[:2]),
+        "options": CHECK_WITH.get(kind, ""),
         "use": Template(USES[kind]).substitute(name=name),
     }
 
@@ -136,9 +139,15 @@ def _write(place: Path, made: dict[str, str], *, alone: bool) -> None:
 def _next(kind: Kind, words: dict[str, str], place: Path, *, single_file: bool) -> list[str]:
     """Return what to type now."""
     name, module = words["name"], words["module"]
+    options = CHECK_WITH.get(kind, "")
     if single_file:
-        check = f"mer check-plugin {place / module}.py:{words['Class']}"
+        check = f"mer check-plugin {place / module}.py:{words['Class']}{options}"
         registry = f'in registry.toml:\n  [plugins]\n  files = ["{place / module}.py"]'
         return ["", f"next: {check}", registry, f"then: {words['use']}"]
-    steps = [f"pip install -e {place}", f"pytest {place}", f"mer check-plugin {name}", words["use"]]
+    steps = [
+        f"pip install -e '{place}[test]'",
+        f"pytest {place}",
+        f"mer check-plugin {name}{options}",
+        words["use"],
+    ]
     return ["", "next: " + "\n      ".join(steps)]

@@ -75,6 +75,8 @@ def test_name_of_two_kinds_needs_a_kind(mer, workplace):
     ("arguments", "says"),
     [
         (["wa-au"], 'plugin "wa-au" is not known (did you mean "wa-ua"?)'),
+        (["manifest"], "Manifest cannot be built without path\nAdd --set path=VALUE"),
+        (["mine.py"], "mine.py is a file, not a plugin\nName its class: mine.py:Class"),
         (["wa-ua", "--set", "heads"], "--set 'heads' is not of the form option=value"),
     ],
 )

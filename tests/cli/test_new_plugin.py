@@ -1,6 +1,7 @@
 """`mer new-plugin`: what it writes works at once."""
 
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -93,8 +94,14 @@ def test_project_file_names_the_entry_point(packages):
 
 def test_says_what_to_type_next(mer):
     shown = mer("new-plugin", "fusion", "gated", "--dir", "here", registry=None).stdout
-    for command in ("pip install -e here", "pytest here", "mer check-plugin gated", "mer run --fusion gated"):
+    for command in ("pip install -e 'here[test]'", "pytest here", "mer check-plugin gated", "mer run --fusion gated"):
         assert command in shown
+
+
+@pytest.mark.parametrize("form", [["--single-file"], []])
+def test_a_corpus_is_checked_with_its_folder(mer, form):
+    shown = mer("new-plugin", "corpus", "mine", "--dir", "here", *form, registry=None).stdout
+    assert re.search(r"mer check-plugin (mine|here/mer_mine.py:Mine) --set path=FOLDER\n", shown)
 
 
 @pytest.mark.parametrize("form", [[], ["--single-file"]])

@@ -91,6 +91,11 @@ def test_every_mistake_is_told_at_once_with_its_dotted_path(write):
     )
 
 
+def test_a_list_is_asked_for_in_the_words_of_toml(write):
+    with pytest.raises(SpecError, match=r"plugins.files: input should be a list, got 'mine.py'"):
+        load_registry(write("registry.toml", '[plugins]\nfiles = "mine.py"'))
+
+
 def test_one_mistake_is_called_one(write):
     with pytest.raises(
         SpecError, match=r'registry.toml: 1 mistake\n  plugin: no such key \(did you mean "plugins"\?\)'

@@ -113,6 +113,8 @@ def find_class(target: str | type, *, manager: PluginManager | None, kind: Kind 
     if isinstance(target, type):
         return target, kind or _kind_of(target)
     place, colon, name = target.rpartition(":")
+    if not colon and target.endswith(".py"):
+        raise PluginError(f"{target} is a file, not a plugin", hint=f"Name its class: {target}:Class")
     if not colon:
         manager = manager or PluginManager()
         found = manager.find(target, kind)
