@@ -133,16 +133,22 @@ def _is_run(path: Path) -> bool:
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     """Compare what decides the result; versions and machine may differ."""
-    differing = [
-        key
-        for key in ("spec", "seeds", "folds", "corpus", "folds_hash")
-        if _plain(before.get(key)) != _plain(now.get(key))
-    ]
+    keys = ("spec", "seeds", "folds", "corpus", "folds_hash")
+    differing = [line for key in keys for line in _differences(_plain(before.get(key)), _plain(now.get(key)), key)]
     if differing:
         raise RunError(
-            f"{path} was started with another {' and another '.join(differing)}",
+            f"{path} was started with other settings\n" + "\n".join(f"  {line}" for line in differing),
             hint="Resume with the options it was started with, or choose another place with --out.",
         )
+
+
+def _differences(before: object, now: object, path: str) -> Iterator[str]:
+    """Yield a line for each value that differs, with its dotted path."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), f"{path}.{key}")
+    elif before != now:
+        yield f"{path.removeprefix('spec.')}: {before} before, {now} now"
 
 
 def _plain(value: Any) -> Any:

@@ -144,9 +144,9 @@ def test_what_is_no_run_directory_is_never_removed(experiment, write):
 
 def test_resume_with_other_options_is_refused(experiment):
     experiment(only_fold="1").run()
-    with pytest.raises(RunError, match="was started with another spec"):
+    with pytest.raises(RunError, match=r"was started with other settings\n  train.epochs: \d+ before, 3 now\nResume"):
         experiment(only_fold="1", resume=True, pipeline={"train": QUICK | {"epochs": 3}}).run()
-    with pytest.raises(RunError, match="was started with another seeds and another folds"):
+    with pytest.raises(RunError, match=r"other settings\n  seeds: \[1\] before, \[2\] now\n  folds: "):
         experiment(seeds=[2], resume=True).run()
 
 

@@ -67,7 +67,10 @@ def test_resume_where_there_is_nothing_starts_anew(tmp_path):
 def test_resume_refuses_another_run_and_says_what_differs(tmp_path):
     start(tmp_path / "run")
     other = INFO | {"spec": {"aux": (1,)}, "corpus": "d", "folds_hash": "g"}
-    expected = r"run was started with another spec and another corpus and another folds_hash\nResume with the options"
+    expected = (
+        r"run was started with other settings\n  aux: .* before, \[1\] now\n(  .* now\n)*"
+        r"  corpus: c before, d now\n  folds_hash: f before, g now\nResume with the options"
+    )
     with pytest.raises(RunError, match=expected):
         start(tmp_path / "run", other, resume=True)
 

@@ -25,6 +25,16 @@ def generate():
 
 
 @pytest.fixture(scope="session")
+def figures():
+    return load(ROOT / "benchmarks" / "page.py")
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def draw():
     return load(DOCS / "images" / "draw.py")
 
