@@ -42,7 +42,7 @@ def build(manager: PluginManager, kind: Kind, part: PartSpec, *, path: str, **wi
         asked = ", ".join(["config", *(f"{name}=…" for name in widths)])
         raise PluginError(f'{kind} "{part.use}" cannot be built as {loaded.__name__}({asked}): {cause}') from cause
     contract = CONTRACTS[kind]
-    lacking = [name for name in _members(contract) if not _has(made, name)]
+    lacking = [name for name in members(contract) if not _has(made, name)]
     if lacking or (kind in MODULE_KINDS and not isinstance(made, nn.Module)):
         what = f"lacks {', '.join(lacking)}" if lacking else "is not a torch.nn.Module"
         raise PluginError(
@@ -114,6 +114,6 @@ def _has(made: object, name: str) -> bool:
     return hasattr(made, name) and getattr(type(made), name, None) is not nn.Module.forward
 
 
-def _members(contract: type) -> list[str]:
+def members(contract: type) -> list[str]:
     """Return what a contract asks for: its methods and values."""
     return sorted(name for name in {*contract.__annotations__, *vars(contract)} if not name.startswith("_"))

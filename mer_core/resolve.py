@@ -55,7 +55,7 @@ def resolve(registry: Registry, name: str, overrides: Overrides) -> PipelineSpec
         path, equals, text = item.partition("=")
         if not equals or not path:
             raise SpecError(f"--set {item!r} is not of the form a.b=value", hint="For example --set fusion.layers=3")
-        _assign(table, path, _value(text))
+        _assign(table, path, parse_value(text))
     try:
         return PipelineSpec.model_validate(table)
     except ValidationError as error:
@@ -147,7 +147,7 @@ def _children(node: object) -> Table:
     return node if isinstance(node, dict) else {}
 
 
-def _value(text: str) -> object:
+def parse_value(text: str) -> object:
     """Read a value as TOML would, and as plain text where that fails."""
     try:
         return tomllib.loads(f"v = {text}")["v"]

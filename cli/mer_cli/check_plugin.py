@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -75,14 +74,12 @@ def _check_needed(plugin: type, options: dict[str, Any]) -> None:
 def _option(text: str) -> tuple[str, Any]:
     """Return an option's name and value, read as TOML would, and as plain text where that fails."""
     from mer_core.errors import SpecError
+    from mer_core.resolve import parse_value
 
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise SpecError(f"--set {text!r} is not of the form option=value", hint="For example --set heads=4")
-    try:
-        return name, tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
-        return name, value
+    return name, parse_value(value)
 
 
 def _there(device: Device) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import JsonOption, KindOption, RegistryOption
-from mer_cli.plugins import plugin_manager
+from mer_cli.plugins import plugin_data, plugin_manager
 
 if TYPE_CHECKING:
     from mer_core.manager import Candidate, Found, PluginManager
@@ -37,23 +37,11 @@ def list_plugins(
         _show_why(manager, candidates, as_json=as_json)
     elif as_json:
         unusable = [_candidate(row) for row in candidates if row.state not in USED]
-        print(json.dumps({"plugins": _rows(manager.all(kind)), "unusable": unusable}, indent=1))
+        print(
+            json.dumps({"plugins": [plugin_data(found) for found in manager.all(kind)], "unusable": unusable}, indent=1)
+        )
     else:
         _show(manager, manager.all(kind), candidates)
-
-
-def _rows(plugins: Sequence[Found]) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": found.kind,
-            "name": found.plugin.name,
-            "summary": found.plugin.summary,
-            "distribution": found.origin.name,
-            "version": found.origin.version,
-            "place": found.origin.place,
-        }
-        for found in plugins
-    ]
 
 
 def _candidate(row: Candidate) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mer_core.manager import PluginManager
+    from mer_core.manager import Found, PluginManager
 
 FILE_NAME = "registry.toml"
 
@@ -29,6 +29,18 @@ def plugin_manager(registry_file: Path | None) -> PluginManager:
     from mer_core.registry import load_registry
 
     return load_registry(registry_file).manager()
+
+
+def plugin_data(found: Found) -> dict[str, Any]:
+    """Return what `--json` says of any plugin."""
+    return {
+        "kind": found.kind,
+        "name": found.plugin.name,
+        "summary": found.plugin.summary,
+        "distribution": found.origin.name,
+        "version": found.origin.version,
+        "place": found.origin.place,
+    }
 
 
 def _names_plugins(file: Path) -> bool:

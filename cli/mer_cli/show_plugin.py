@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mer_cli.options import JsonOption, KindOption, RegistryOption
-from mer_cli.plugins import plugin_manager, say_registry
+from mer_cli.plugins import plugin_data, plugin_manager, say_registry
 
 if TYPE_CHECKING:
     from mer_core.describe import Description, Option
@@ -36,13 +36,7 @@ def show_plugin(
 
 
 def _data(found: Found, description: Description) -> dict[str, Any]:
-    return {
-        "kind": found.kind,
-        "name": found.plugin.name,
-        "summary": found.plugin.summary,
-        "distribution": found.origin.name,
-        "version": found.origin.version,
-        "place": found.origin.place,
+    return plugin_data(found) | {
         "target": found.plugin.target,
         "file": str(description.file),
         "line": description.line,

@@ -18,6 +18,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from mer_core.compose import members
 from mer_core.config import PluginConfig
 from mer_core.plugin import Kind
 
@@ -121,8 +122,3 @@ class Contract:
         folder = self.folder / "options"
         folder.mkdir()
         return self.make_options(folder)
-
-
-def members(protocol: type) -> list[str]:
-    """Return what a contract asks for: its methods and values."""
-    return sorted(name for name in {*protocol.__annotations__, *vars(protocol)} if not name.startswith("_"))
