@@ -15,12 +15,12 @@ from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold, hold_out
 from mer_core.device import make_accelerator
 from mer_core.events import CellEnded, CellEvent, CellStarted
-from mer_core.files import write_json
+from mer_core.files import write_json, write_text
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
 from mer_core.report import evaluate, scalars
 from mer_core.rundir import RunDir
-from mer_core.scoring import predict, write_predictions
+from mer_core.scoring import digest_of, predict, predictions_text
 from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
 from mer_core.train import Trainer
@@ -81,8 +81,10 @@ class CellRunner:
         predictions = predict(pipeline, examples, fold.test, accelerator=accelerator)
         save_weights(cell.weights, pipeline)
         selected = progress.best_epoch or spec.train.epochs
-        write_json(cell.history, {"selected_epoch": selected, "epochs": progress.history})
-        write_predictions(cell.predictions, predictions)
+        text = predictions_text(predictions)
+        told = {"selected_epoch": selected, "predictions_digest": digest_of(text), "epochs": progress.history}
+        write_json(cell.history, told)
+        write_text(cell.predictions, text)
         trainer.clean_up()
         if accelerator.device.type != "cpu":  # make room at once; on a CPU the model goes with its accelerator
             accelerator.free_memory()

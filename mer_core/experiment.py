@@ -18,6 +18,7 @@ from mer_core.data.store import FeatureStore, cache_root
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, SpecError
 from mer_core.events import CellEnded, InCell, Listener, Note, Preparing, silent
+from mer_core.listing import write_listing
 from mer_core.manager import PluginManager
 from mer_core.protocols import Corpus
 from mer_core.provenance import corpus_fingerprint, folds_hash, provenance
@@ -69,6 +70,7 @@ class Experiment:
         run = open_run(
             self.out, self._info(spec, corpus, examples, folds, left_out), resume=self.resume, force=self.force
         )
+        write_listing(run.utterances, examples.utterances)
         self.listener(Note(f"run directory: {run.path}"))
         todo = self._todo(run, spec, folds)
         jobs = self.jobs or num_workers(cells=len(todo), parameters=parameters, device=device)
@@ -127,7 +129,6 @@ class Experiment:
             "ceilings": ceilings() if ceilings else {},
             "left_out": left_out,
             "provenance": provenance(spec, self.manager),
-            "utterances": [u.id for u in examples.utterances],
         }
 
 

@@ -20,6 +20,7 @@ from mer_core.data.examples import Examples, lacks, prepare
 from mer_core.data.store import FeatureStore, cache_root
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, RunError, SpecError, suggest
+from mer_core.listing import read_listing
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
 from mer_core.protocols import Corpus
@@ -181,7 +182,7 @@ def check_labels(utterances: Sequence[Utterance], classes: Sequence[str]) -> Non
 
 def overlap(run: RunDir, utterances: Sequence[Utterance]) -> int:
     """Return how many utterances have an id that the run's own corpus has too."""
-    trained_on = set(run.info().get("utterances", ()))
+    trained_on = {u.id for u in read_listing(run.utterances)}
     return sum(u.id in trained_on for u in utterances)
 
 

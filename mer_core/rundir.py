@@ -36,15 +36,20 @@ class Cell:
 
     @property
     def history(self) -> Path:
-        """Losses of every epoch, and which epoch was selected."""
+        """Losses of every epoch, which epoch was selected, and the digest of the predictions."""
         return self.folder / "history.json"
 
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """A run directory: `run.json`, `report.json`, and one folder per seed and fold."""
+    """A run directory: `run.json`, `utterances.jsonl`, `report.json`, and one folder per seed and fold."""
 
     path: Path
+
+    @property
+    def utterances(self) -> Path:
+        """Every utterance of the run; `mer_core.listing` reads it."""
+        return self.path / "utterances.jsonl"
 
     @property
     def report(self) -> Path:

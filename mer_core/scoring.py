@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from accelerate import Accelerator
 from mer_core.data.batches import plan_scoring
 from mer_core.data.examples import Examples, device_of, loader, to_device
 from mer_core.errors import RunError
-from mer_core.files import written_aside
+from mer_core.files import write_text
 from mer_core.pipeline import Pipeline
 from mer_core.types import Predictions
 
@@ -40,16 +42,25 @@ def predict(
     return Predictions([u.id for u in chosen], examples.classes, [u.label or "" for u in chosen], p_NC)
 
 
+def predictions_text(predictions: Predictions) -> str:
+    """Return predictions as CSV: columns id, label, predicted, then p_<class> for each class."""
+    file = io.StringIO()
+    rows = csv.writer(file)
+    rows.writerow([*_FIXED, *(f"p_{name}" for name in predictions.classes)])
+    columns = zip(predictions.ids, predictions.labels, predictions.predicted, predictions.p_NC.tolist(), strict=True)
+    for id_, label, predicted, p_C in columns:
+        rows.writerow([id_, label, predicted, *(f"{p:.9g}" for p in p_C)])
+    return file.getvalue()
+
+
+def digest_of(text: str) -> str:
+    """Return the BLAKE2b of a file's text, 32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write columns id, label, predicted, then p_<class> for each class."""
-    with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow([*_FIXED, *(f"p_{name}" for name in predictions.classes)])
-        columns = zip(
-            predictions.ids, predictions.labels, predictions.predicted, predictions.p_NC.tolist(), strict=True
-        )
-        for id_, label, predicted, p_C in columns:
-            rows.writerow([id_, label, predicted, *(f"{p:.9g}" for p in p_C)])
+    """Write `predictions_text` to a file, all or nothing."""
+    write_text(path, predictions_text(predictions))
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -60,11 +60,12 @@ def test_predictions_are_written_last_so_that_they_tell_that_a_cell_is_done(cell
     class Killed(BaseException):
         pass
 
-    def kill(*args):
+    def kill(path, text):
+        assert path.name == "predictions.csv", "history.json is not written by this"
         raise Killed
 
     runner, task = cell(select="test")
-    monkeypatch.setattr(cells, "write_predictions", kill)
+    monkeypatch.setattr(cells, "write_text", kill)
     with pytest.raises(Killed):
         runner(task, lambda event: None)
     stored, started = runner.run.cell(1, task.fold.name), []

@@ -58,7 +58,7 @@ def test_a_run_end_to_end(experiment):
     run, report = experiment(pipeline=pipeline | {"evaluators": [{"use": "wa-ua"}]}, listener=events.append).run()
     cell = ["history.json", "predictions.csv", "weights.safetensors"]
     expected = [f"seed-1/fold-{fold}/{name}" for fold in "123" for name in cell]
-    assert files(run.path) == sorted(["run.json", "report.json", *expected])
+    assert files(run.path) == sorted(["run.json", "utterances.jsonl", "report.json", *expected])
     assert json.loads(run.report.read_text()) == report
     assert [(c["seed"], c["fold"], c["utterances"]) for c in report["cells"]] == [(1, f, 8) for f in "123"]
     info = run.info()
