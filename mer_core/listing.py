@@ -32,7 +32,7 @@ def read_listing(path: Path) -> list[Utterance]:
 
 
 def _utterances(text: str) -> Iterator[Utterance]:
-    for line in text.split("\n")[:-1]:
+    for line in filter(None, text.split("\n")):  # not splitlines: words may hold other line ends
         row: dict[str, Any] = json.loads(line)
         audio = row.pop("audio")
         span = AudioSpan(Path(audio["path"]), audio["start_s"], audio["end_s"]) if audio else None

@@ -35,7 +35,7 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkey
     path = tmp_path / "x.txt"
     write_text(path, "old")
 
-    def full(self, text, encoding):
+    def full(self, text, encoding, newline):
         self.write_bytes(text[:2].encode())
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
