@@ -43,6 +43,8 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
 }
 INTRO = {
     "plugins": "The plugins that ship. `mer show-plugin NAME` shows the same for any plugin that is installed.",
+    "catalogue": "Every plugin that ships, and those of the example packages: where it comes from, its options with "
+    "their defaults, and what differs from its source. The name leads to the full description.",
     "registry": "What a registry file may say. `registry.toml` in the working folder, or `--registry FILE`, is laid "
     "over the one that ships, key by key; a table with `use` replaces the one below it as a whole. On the command line "
     "`--set fusion.layers=3` sets a key of the pipeline that runs. A key that is not in these tables is an error.",
@@ -70,6 +72,7 @@ def reference() -> dict[str, str]:
     """Return every page of the reference by its file name."""
     bodies = {
         "plugins": plugins(),
+        "catalogue": catalogue(),
         "registry": registry(),
         "command-line": commands(),
         "contracts": contracts(),
@@ -100,7 +103,28 @@ def plugins() -> Iterator[str]:
                         for o in about.options
                     ),
                 )
-            yield f"Source: [`{found.plugin.target}`](../../{about.file.relative_to(ROOT).as_posix()})"
+            yield f"Code: [`{found.plugin.target}`](../../{about.file.relative_to(ROOT).as_posix()})"
+
+
+def catalogue() -> Iterator[str]:
+    """Yield a table per kind, with a row per plugin."""
+    entries = list(runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["entries"]())
+    for kind in KINDS:
+        yield f"## {kind}"
+        yield table(
+            ["plugin", "what it does", "source", "options", "differs from the paper"],
+            (
+                [
+                    f"[`{entry.name}`]({entry.page})",
+                    entry.summary,
+                    entry.source,
+                    ", ".join(f"{code(name)} {default(value)}" for name, value in entry.options.items()) or "none",
+                    entry.differs or "—",
+                ]
+                for entry in entries
+                if entry.kind == kind
+            ),
+        )
 
 
 def registry() -> Iterator[str]:

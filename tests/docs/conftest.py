@@ -25,6 +25,11 @@ def generate():
 
 
 @pytest.fixture(scope="session")
+def catalogue():
+    return load(DOCS / "catalogue.py")
+
+
+@pytest.fixture(scope="session")
 def figures():
     return load(ROOT / "benchmarks" / "page.py")
 

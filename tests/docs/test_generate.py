@@ -24,6 +24,37 @@ def test_no_page_of_the_reference_is_left_over(generate):
     assert {page.name for page in generate.REFERENCE.iterdir()} == set(generate.reference())
 
 
+def test_the_catalogue_says_of_every_plugin_where_it_comes_from_and_what_differs(catalogue):
+    entries = list(catalogue.entries())
+    assert {entry.name for entry in entries} >= {"gmu", "supcon"}
+    silent = [entry.name for entry in entries if not entry.source]
+    assert not silent, f"no paragraph `{catalogue.SOURCE}:` in the docstring of {', '.join(silent)}"
+    unclear = [e.name for e in entries if not e.differs and not e.source.startswith(catalogue.OURS)]
+    assert not unclear, f"no paragraph `{catalogue.DIFFERS}:` in the docstring of {', '.join(unclear)}"
+
+
+def test_the_catalogue_has_a_row_per_plugin_with_every_option(catalogue, pages):
+    page = pages["docs/reference/catalogue.md"]
+    for entry in catalogue.entries():
+        section = page.partition(f"\n## {entry.kind}\n")[2].partition("\n## ")[0]
+        (row,) = [line for line in section.splitlines() if line.startswith(f"| [`{entry.name}`]")]
+        assert entry.source.replace("|", "\\|") in row
+        assert entry.differs.replace("|", "\\|") in row
+        assert all(f"`{option}`" in row for option in entry.options)
+
+
+@pytest.mark.parametrize(
+    ("doc", "expected"),
+    [
+        ("What it is.\n\nSource: a paper,\n  section 2.\n\nMore.", "a paper, section 2."),
+        ("What it is. Source: not a paragraph of its own", ""),
+        ("Source of truth: another label", ""),
+    ],
+)
+def test_a_labelled_paragraph_is_found_in_a_docstring(catalogue, doc, expected):
+    assert catalogue.labelled(doc, "Source") == expected
+
+
 def test_every_hook_is_documented(pages):
     for hook in HOOKS.values():
         assert f"`{hook}()`" in pages["docs/reference/hooks.md"]

@@ -20,6 +20,11 @@ class PairPrediction(nn.Module):
 
     With C classes and modalities in sorted order the pair's class is `C * y_audio + y_text`, of C^2 (ours: the
     paper's definition is lost in the copy at hand, its count of kinds is not). The step's encodings are re-used.
+
+    Source: Sun, He and Han, "Using Auxiliary Tasks In Multimodal Fusion Of Wav2vec 2.0 And BERT For Multimodal
+    Emotion Recognition", ICASSP 2023, arXiv 2302.13661, section 2.4.1.
+
+    Differs from the paper: the numbering of the pairs' classes is ours, and `label = "match"`.
     """
 
     class Config(PluginConfig):

@@ -19,6 +19,11 @@ class SameEmotionSwap(nn.Module):
 
     The replacement is drawn from the batch, so the step's encodings are re-used (ours); an utterance whose class
     occurs once in the batch stays as it is. The pipeline's own classifier must still name the class.
+
+    Source: Sun, He and Han, "Using Auxiliary Tasks In Multimodal Fusion Of Wav2vec 2.0 And BERT For Multimodal
+    Emotion Recognition", ICASSP 2023, arXiv 2302.13661, section 2.4.2.
+
+    Differs from the paper: that the replacement is drawn from the batch is ours; the paper does not say from where.
     """
 
     class Config(PluginConfig):

@@ -29,6 +29,8 @@ class Demo:
     Besides the fields of `Iemocap` each utterance has `stratum` (what decides its label: `words`, `voice`, `both`,
     `crossed`), `words` (the group of its cue word, or `filler`) and `voice` (the emotion its voice expresses). A
     session's cue words occur in no other session.
+
+    Source: ours.
     """
 
     class Config(PluginConfig):

@@ -25,6 +25,12 @@ class Iemocap:
     session: `impro03`, `script01_1`), `kind` (`improvised` or `scripted`), `raw_label`, `start_s`, `end_s` (in the
     dialog), `valence`, `activation`, `dominance` (1 to 5), and `raters`: the categories that each outside rater
     chose, joined by `/`, the raters joined by `;`.
+
+    Source: C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, S. S. Narayanan,
+    "IEMOCAP: interactive emotional dyadic motion capture database", Language Resources and Evaluation 42, 2008.
+
+    Differs from the paper: four classes by default, happy and excited as one; tags such as `[LAUGHTER]` are taken out
+    of the words; motion capture and video are not read.
     """
 
     class Config(PluginConfig):

@@ -20,6 +20,8 @@ class Manifest:
     Columns: `id`; `audio` (a path, relative to the manifest) and `text`, of which each row needs one; `label`, which
     may be empty where emotions are to be predicted; `speaker`; `session`; `start` and `end` in seconds, where several
     utterances share a recording. Any other column, `split` included, is kept in `fields`.
+
+    Source: ours.
     """
 
     class Config(PluginConfig):

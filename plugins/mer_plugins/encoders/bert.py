@@ -22,6 +22,11 @@ class Bert(PretrainedEncoder):
 
     The sequence is `[CLS] tokens [SEP]`; both special tokens are kept as frames (ours). Padding is masked in the
     attention, so an utterance's result does not depend on its batch. The pooler is not used.
+
+    Source: J. Devlin, M.-W. Chang, K. Lee, K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for
+    Language Understanding", NAACL 2019, arXiv 1810.04805.
+
+    Differs from the paper: the result is one vector per token; the pooler is not used.
     """
 
     modality = "text"

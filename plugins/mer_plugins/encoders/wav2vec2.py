@@ -36,6 +36,11 @@ class Wav2vec2(PretrainedEncoder):
     `return_attention_mask=false`) average over time there, padding included; transformers pads them without a mask and
     lives with the difference. Here their front end sees each utterance alone, and attention is always masked by the
     real lengths, so a batch gives exactly what the checkpoint gives for one unpadded, unmasked utterance.
+
+    Source: A. Baevski, H. Zhou, A. Mohamed, M. Auli, "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
+    Representations", NeurIPS 2020, arXiv 2006.11477.
+
+    Differs from the paper: no LayerDrop and, by default, no masking in fine-tuning; the front end is frozen.
     """
 
     modality = "audio"

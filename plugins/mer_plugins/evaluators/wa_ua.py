@@ -16,6 +16,11 @@ class WeightedUnweighted:
 
     Figures are shares from 0 to 1. The recall of a class that no test utterance has is NaN and not part of UA or
     macro F1; with no utterance at all everything is NaN.
+
+    Source: Sun, He and Han, "Using Auxiliary Tasks In Multimodal Fusion Of Wav2vec 2.0 And BERT For Multimodal
+    Emotion Recognition", ICASSP 2023, arXiv 2302.13661, section 4.
+
+    Differs from the paper: macro F1, recall per class and the confusion matrix are added.
     """
 
     class Config(PluginConfig):

@@ -54,6 +54,12 @@ class CrossAttention(nn.Module):
 
     The branches' means over time, concatenated, are the fused vector (paper, section 2.3). With more than two
     modalities a branch sums its attention to each of the others (ours).
+
+    Source: Sun, He and Han, "Using Auxiliary Tasks In Multimodal Fusion Of Wav2vec 2.0 And BERT For Multimodal
+    Emotion Recognition", ICASSP 2023, arXiv 2302.13661, section 2.3 and Figure 3.
+
+    Differs from the paper: layer normalisation after each residual sum, dropout on the attention weights, and more
+    than two modalities are ours; the paper states the residual only.
     """
 
     class Config(PluginConfig):

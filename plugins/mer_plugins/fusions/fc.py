@@ -18,6 +18,12 @@ class FullyConnected(nn.Module):
 
     Without a hidden layer the pipeline's classifier is the fully connected layer; class scores are then a sum of one
     part per modality, and nothing that depends on both at once can be learned here.
+
+    Source: Sun, He and Han, "Using Auxiliary Tasks In Multimodal Fusion Of Wav2vec 2.0 And BERT For Multimodal
+    Emotion Recognition", ICASSP 2023, arXiv 2302.13661, section 4 and Table 1 (row "FC").
+
+    Differs from the paper: the width and depth of the layers are not stated there; by default the classifier is the
+    only one.
     """
 
     class Config(PluginConfig):

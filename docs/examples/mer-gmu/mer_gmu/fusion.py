@@ -1,6 +1,4 @@
-"""Gated multimodal unit: J. Arevalo, T. Solorio, M. Montes-y-Gómez, F. A. González, "Gated Multimodal Units for
-Information Fusion", ICLR 2017 workshop, arXiv 1702.01992, section 3.1 and Figure 2.
-"""
+"""Gated multimodal unit."""
 
 from __future__ import annotations
 
@@ -22,7 +20,12 @@ class GatedMultimodalUnit(nn.Module):
         h_a = tanh(W_a x_a),  h_t = tanh(W_t x_t),  z = sigmoid(W_z [x_a; x_t]),  h = z * h_a + (1 - z) * h_t
 
     and with any other number, Figure 2a:  z_m = sigmoid(W_zm [x_1; ...; x_M]),  h = sum over m of z_m * h_m.
-    x_m is the mean over the frames of modality m (ours: the paper has one vector per modality).
+    x_m is the mean over the frames of modality m.
+
+    Source: J. Arevalo, T. Solorio, M. Montes-y-Gómez, F. A. González, "Gated Multimodal Units for Information Fusion",
+    ICLR 2017 workshop, arXiv 1702.01992, section 3.1 and Figure 2.
+
+    Differs from the paper: one vector per modality comes from a mean over time, and dropout on the result is ours.
     """
 
     class Config(PluginConfig):

@@ -1,6 +1,4 @@
-"""Supervised contrastive learning: P. Khosla, P. Teterwak, C. Wang, A. Sarna, Y. Tian, P. Isola, A. Maschinot, C. Liu,
-D. Krishnan, "Supervised Contrastive Learning", NeurIPS 2020, arXiv 2004.11362, equation 2; across modalities (ours).
-"""
+"""Supervised contrastive learning across modalities."""
 
 from __future__ import annotations
 
@@ -25,8 +23,11 @@ class CrossModalSupCon(nn.Module):
 
         -1 / |P(i)| * sum over p in P(i) of log( exp(z_i . z_p / tau) / sum over a in A(i) of exp(z_i . z_a / tau) )
 
-    The paper's views are two augmentations of one image; here they are the modalities of one utterance, and pairs
-    within a modality are left out, so that only what modalities share is learned (ours).
+    Source: P. Khosla, P. Teterwak, C. Wang, A. Sarna, Y. Tian, P. Isola, A. Maschinot, C. Liu, D. Krishnan, "Supervised
+    Contrastive Learning", NeurIPS 2020, arXiv 2004.11362, equation 2.
+
+    Differs from the paper: its views are two augmentations of one image; here they are the modalities of one
+    utterance, and pairs within a modality are left out, so that only what modalities share is learned.
     """
 
     class Config(PluginConfig):
