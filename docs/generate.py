@@ -39,6 +39,9 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
         "name: see [plugins](plugins.md).",
     ),
     "An auxiliary task": (spec.AuxSpec, "A part with a weight."),
+    "[tables.NAME]": (spec.TableSpec, ""),
+    "[tables.NAME.rows.ROW]": (spec.RowSpec, ""),
+    "[tables.NAME.rows.ROW.published]": (spec.PublishedSpec, ""),
     "[plugins]": (spec.PluginsSpec, ""),
 }
 INTRO = {
@@ -149,6 +152,8 @@ def json_type(field: dict[str, Any]) -> str:
         return " | ".join(f'"{value}"' for value in field["enum"])
     if "anyOf" in field:
         return " | ".join(json_type(one) for one in field["anyOf"] if one.get("type") != "null")
+    if "prefixItems" in field:
+        return f"[{', '.join(map(json_type, field['prefixItems']))}]"
     if field["type"] == "array":
         return f"list of {json_type(field['items'])}"
     bounds = ", ".join(f"{sign} {field[key]:g}" for key, sign in BOUNDS.items() if key in field)

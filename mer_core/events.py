@@ -58,13 +58,17 @@ CellEvent = CellStarted | Stepped | EpochEnded | CellEnded
 
 @dataclass(frozen=True, slots=True)
 class InCell:
-    """Something happened in one cell (a fold trained with a seed), the `number`-th of `cells`; several may run."""
+    """Something happened in one cell (a fold trained with a seed), the `number`-th of `cells`; several may run.
+
+    `run` is the name of the run where several are worked on together: the rows of a table.
+    """
 
     seed: int
     fold: str
     number: int
     cells: int
     event: CellEvent
+    run: str = ""
 
 
 Event = Note | Preparing | InCell

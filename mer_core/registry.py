@@ -16,14 +16,18 @@ from mer_core.spec import (
     PartSpec,
     PipelineSpec,
     PluginsSpec,
+    PublishedSpec,
     RegistrySpec,
+    RowSpec,
     SingleSpec,
+    TableSpec,
     TrainSpec,
 )
 from mer_core.validation import field_names, spec_error
 
 FILE_NAME = "registry.toml"
-_KEYS = field_names(RegistrySpec, PipelineSpec, PluginsSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+_PIPELINE = (PipelineSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+_KEYS = field_names(RegistrySpec, PluginsSpec, *_PIPELINE, TableSpec, RowSpec, PublishedSpec)
 Table = dict[str, Any]
 
 
@@ -49,6 +53,20 @@ class Registry:
             )
         table: Table = self.tables["pipelines"][name]
         return table
+
+    def table(self, name: str) -> TableSpec:
+        """Return a table of systems.
+
+        Raises:
+            SpecError: there is none of that name.
+        """
+        known = sorted(self.spec.tables)
+        if name not in known:
+            raise SpecError(
+                f'table "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.',
+                hint=f"Tables of systems are tables [tables.NAME] in {' or '.join(str(f) for f in self.files)}.",
+            )
+        return self.spec.tables[name]
 
     def manager(self) -> PluginManager:
         """Return a plugin manager that also knows the files and modules that the registry names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from mer_core.choices import FoldScheme, Precision, Selection
 
@@ -111,8 +111,67 @@ class PluginsSpec(Closed):
     """Importable modules with a plugin hook, by dotted name."""
 
 
+class PublishedSpec(Closed):
+    """What was published for a row, as shares (0.7719 is 77.19 %); a figure that is not known is left out."""
+
+    wa: Share | None = None
+    """Share of correct utterances."""
+    ua: Share | None = None
+    """Mean of the class recalls."""
+    protocol: str = ""
+    """How the figures were come by, where that differs from the rest of the table."""
+    source: str = ""
+    """Where they stand, where that differs from the rest of the table."""
+
+
+class RowSpec(Closed):
+    """One row of a table: how it departs from the pipeline that the table is made with."""
+
+    title: str
+    """What the row is called."""
+    pipelines: dict[str, str] = {}
+    """Another pipeline for the row, by the name of the one that the table is made with."""
+    modalities: tuple[str, ...] | None = None
+    """The modalities that are kept; all where it is not given."""
+    fusion: str | None = None
+    """The fusion's name; the pipeline's where it is not given."""
+    aux: tuple[str, ...] | None = None
+    """Names of the auxiliary tasks; the pipeline's where it is not given."""
+    set: dict[str, Any] = {}
+    """Dotted path to value, as `--set` takes them: `{ "fusion.layers" = 2 }`."""
+    published: PublishedSpec | None = None
+    """What was published for it."""
+    note: str = ""
+    """What must be said of it, for example that it is not in the paper, or an approximation."""
+
+
+class TableSpec(Closed):
+    """A table of systems that are trained and tested alike, beside what was published for them."""
+
+    title: str
+    """What it shows, in one line."""
+    source: str = ""
+    """Where the published figures stand."""
+    protocol: str = ""
+    """How the published figures were come by."""
+    by_default: bool = False
+    """Made by `mer reproduce` where no table is named."""
+    rows: Annotated[dict[str, RowSpec], Field(min_length=1)]
+    """The rows by a short name, in the order in which they are shown."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Rows to test against each other: the first is said to be the better one."""
+
+    @model_validator(mode="after")
+    def _pairs_name_rows(self) -> TableSpec:
+        strangers = sorted({name for pair in self.pairs for name in pair} - self.rows.keys())
+        if strangers:
+            raise ValueError(f"pairs name rows that the table does not have: {', '.join(strangers)}")
+        return self
+
+
 class RegistrySpec(Closed):
     """A whole registry file."""
 
     pipelines: dict[str, PipelineSpec] = {}
+    tables: dict[str, TableSpec] = {}
     plugins: PluginsSpec = PluginsSpec()

@@ -148,3 +148,46 @@ def test_a_plugin_file_that_is_not_there_is_told_by_its_path(write):
     path = write("my.toml", '[plugins]\nfiles = ["gone.py"]')
     with pytest.raises(PluginError, match=rf"no such file: {path.parent}/gone\.py"):
         load_registry(path).manager().get("fusion", "gone")
+
+
+TABLE = """
+[tables.mine]
+title = "mine"
+rows.a = { title = "A", fusion = "fc", published = { wa = 0.7 } }
+rows.b = { title = "B", set = { "fusion.layers" = 3 } }
+pairs = [["b", "a"]]
+"""
+
+
+def test_a_table_of_ones_own_stands_beside_those_that_ship(write):
+    table = load_registry(write("registry.toml", TABLE)).table("mine")
+    assert list(table.rows) == ["a", "b"]
+    assert table.rows["a"].published.wa == 0.7
+    assert table.rows["b"].set == {"fusion.layers": 3}
+    assert table.pairs == (("b", "a"),)
+    assert not table.by_default
+
+
+def test_a_pair_of_a_row_that_is_not_there_is_refused(write):
+    path = write("registry.toml", TABLE.replace('["b", "a"]', '["b", "c"]'))
+    with pytest.raises(SpecError, match=r"tables\.mine: pairs name rows that the table does not have: c"):
+        load_registry(path)
+
+
+def test_an_unknown_table_is_refused_with_the_nearest_name(tmp_path, write):
+    registry = load_registry(write("registry.toml", TABLE))
+    with pytest.raises(SpecError, match=r'table "mina" is not known \(did you mean "mine"\?\)\. Known: 1, 2, .*mine'):
+        registry.table("mina")
+
+
+def test_the_papers_rows_that_ship(tmp_path):
+    """Seven rows of the paper's Table 1 and two that say they are not in it; its Table 2 shares one of them."""
+    registry = load_registry(folder=tmp_path)
+    first, second = registry.table("1"), registry.table("2")
+    assert len(first.rows) == 9
+    assert [name for name, row in first.rows.items() if row.note] == ["fc-aux1", "fc-aux2"]
+    assert [row.set["fusion.layers"] for row in second.rows.values()] == [1, 2, 3]
+    published = {name: (row.published.wa, row.published.ua) for name, row in first.rows.items() if row.published}
+    assert published == {"ca": (0.7719, 0.7847), "ca-aux1-2": (0.7834, 0.7959)}
+    same = second.rows["k1"].model_dump(exclude={"title"})
+    assert same == first.rows["ca-aux1-2"].model_dump(exclude={"title"})
