@@ -68,14 +68,18 @@ def compose(
     """
     _check_names(spec)
     encoders = {m: build(manager, "encoder", part, path=f"encoders.{m}") for m, part in sorted(spec.encoders.items())}
-    for modality, encoder in encoders.items():
-        if encoder.modality != modality:
+    for key, encoder in encoders.items():
+        if key != encoder.modality and not key.startswith(f"{encoder.modality}-"):
             raise SpecError(
-                f'encoders.{modality}: "{spec.encoders[modality].use}" encodes {encoder.modality}, not {modality}'
+                f'encoders.{key}: "{spec.encoders[key].use}" encodes {encoder.modality}, not {key}',
+                hint=f"Call it encoders.{encoder.modality}; a second one encoders.{encoder.modality}-NAME.",
             )
     input_dims = {modality: int(encoder.output_dim) for modality, encoder in encoders.items()}
-    fusion = build(manager, "fusion", spec.fusion, path="fusion", input_dims=input_dims)
+    scores = hasattr(manager.load("fusion", spec.fusion.use), "classify")
+    widths = {"input_dims": input_dims} | ({"num_classes": num_classes} if scores else {})
+    fusion = build(manager, "fusion", spec.fusion, path="fusion", **widths)
     fused_dim = int(fusion.output_dim)
+    classifier = [nn.Dropout(spec.train.dropout)] + ([] if scores else [nn.Linear(fused_dim, num_classes)])
     tasks = {
         task.use: build(
             manager,
@@ -91,7 +95,7 @@ def compose(
     return Pipeline(
         encoders=encoders,
         fusion=fusion,
-        classifier=nn.Sequential(nn.Dropout(spec.train.dropout), nn.Linear(fused_dim, num_classes)),
+        classifier=nn.Sequential(*classifier),
         tasks=tasks,
         task_weights={task.use: task.weight for task in spec.aux},
         class_weight_C=torch.ones(num_classes) if class_weight_C is None else class_weight_C,

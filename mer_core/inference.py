@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from mer_core.checkpoint import load_weights
 from mer_core.compose import build, compose
-from mer_core.data.examples import Examples, lacks, prepare
+from mer_core.data.examples import Examples, lacks, may_be_without, prepare
 from mer_core.data.store import FeatureStore, cache_root
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, RunError, SpecError, suggest
@@ -55,7 +55,7 @@ class TrainedRun:
         """
         counts = {m: sum(lacks(u, m) for u in utterances) for m in self.spec.encoders}
         for modality, count in counts.items():
-            if count and modality not in self.spec.may_lack and not skip_bad:
+            if count and not may_be_without(modality, self.spec.may_lack) and not skip_bad:
                 raise DataError(
                     f"{count} of {len(utterances)} utterances have no {modality}, which this run needs",
                     hint=f"Give every utterance its {modality}. A pipeline with may_lack = "

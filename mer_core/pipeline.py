@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mer_core.protocols import Encoder
+from mer_core.protocols import Encoder, ScoringFusion
 from mer_core.types import Batch, Encoded, Inputs, Prepared, Step
 
 MAIN_LOSS = "main"
@@ -32,7 +32,7 @@ class Pipeline(nn.Module):
     Args:
         encoders: one per modality.
         fusion: from the encoded modalities to x_BF.
-        classifier: from x_BF to class scores x_BC.
+        classifier: from x_BF to class scores x_BC, or to what the fusion's own `classify` makes class scores of.
         tasks: auxiliary tasks by plugin name.
         task_weights: the weight of each task in the sum.
         class_weight_C: weight of an utterance's main loss by its class; mean 1 over the training set.
@@ -52,6 +52,7 @@ class Pipeline(nn.Module):
         # Modalities are put in order here and nowhere else.
         self.encoders = nn.ModuleDict({modality: encoders[modality] for modality in sorted(encoders)})
         self.fusion = fusion
+        self._fusion_scores = isinstance(fusion, ScoringFusion)
         self.classifier = classifier
         self.tasks = nn.ModuleDict(tasks)
         self.task_weights = dict(task_weights)
@@ -69,11 +70,16 @@ class Pipeline(nn.Module):
         """Run each encoder once over the batch."""
         return {modality: encoder(inputs[modality]) for modality, encoder in self.encoders.items()}
 
+    def classify(self, fused_BF: Float[Tensor, "B F"]) -> Float[Tensor, "B C"]:
+        """Return class scores: the classifier's, or those of a fusion that scores the classes itself."""
+        x: Tensor = self.classifier(fused_BF)
+        return cast(ScoringFusion, self.fusion).classify(x) if self._fusion_scores else x
+
     def forward(self, batch: Batch, generator: torch.Generator | None = None) -> Output:
         """Return class scores and, where a generator is given, the losses of a training step."""
         encoded = self.encode(batch.inputs)
         fused_BF = self.fusion(encoded)
-        logits_BC = self.classifier(fused_BF)
+        logits_BC = self.classify(fused_BF)
         if generator is None:
             return Output(logits_BC, {}, None)
         losses = {MAIN_LOSS: self._main_loss(logits_BC, batch.labels_B)}
@@ -87,7 +93,7 @@ class Pipeline(nn.Module):
                 inputs=batch.inputs,
                 generator=generator,
                 fuse=self.fusion,
-                classify=self.classifier,
+                classify=self.classify,
             )
             losses |= {name: task(step) for name, task in self.tasks.items()}
         total = losses[MAIN_LOSS] + sum(self.task_weights[n] * losses[n] for n in self.tasks)

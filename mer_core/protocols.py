@@ -23,7 +23,8 @@ class Encoder(Protocol):
     """
 
     modality: str
-    """`"audio"`, `"text"`, or another name; encoders of a pipeline are keyed and sorted by it."""
+    """`"audio"`, `"text"`, or another name. It is the encoder's key in the pipeline, or what the key begins with: two
+    encoders of the words may be `encoders.text` and `encoders.text-dialog`. Encoders are sorted by their keys."""
     output_dim: int
     """D, the width of a frame."""
 
@@ -64,6 +65,19 @@ class Fusion(Protocol):
 
     def forward(self, encoded: Mapping[str, Encoded]) -> Tensor:
         """Return x_BF."""
+        ...
+
+
+@runtime_checkable
+class ScoringFusion(Fusion, Protocol):
+    """A fusion that scores the classes itself. Built as `Fusion(config, input_dims={modality: D}, num_classes=C)`.
+
+    A pipeline adds a linear classifier to any other fusion, and none to this one. What `forward` returns is still the
+    fused vector, which auxiliary tasks read: `step.classify` is dropout, then this `classify`.
+    """
+
+    def classify(self, fused_BF: Tensor) -> Tensor:
+        """Return logits_BC; log-probabilities are logits too. Each row depends on its own fused vector alone."""
         ...
 
 

@@ -87,7 +87,8 @@ class PipelineSpec(Closed):
     folds: FoldScheme = "session"
     """What is left out for testing: each session in turn; each speaker; or the corpus' own column `split`."""
     encoders: Annotated[dict[str, PartSpec], Field(min_length=1)]
-    """An encoder for each modality, by the modality's name: `encoders.audio`, `encoders.text`."""
+    """An encoder for each modality, by the modality's name: `encoders.audio`, `encoders.text`; a second one of a
+    modality has a name that begins with it: `encoders.text-dialog`."""
     fusion: PartSpec
     """How the modalities become one vector."""
     aux: tuple[AuxSpec, ...] = ()

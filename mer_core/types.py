@@ -77,8 +77,8 @@ class Batch:
 class Step:
     """One training step as an auxiliary task sees it. `encoded` is the step's only encoder pass: re-use it.
 
-    `fuse` and `classify` are the pipeline's own fusion and classifier, with their dropout. `generator` is the
-    step's own source of randomness; it lives on the CPU and is the same after `--resume`.
+    `fuse` and `classify` are the pipeline's own fusion and classifier (or the fusion's own `classify`), with their
+    dropout. `generator` is the step's own source of randomness; it lives on the CPU and is the same after `--resume`.
     """
 
     encoded: Mapping[str, Encoded]

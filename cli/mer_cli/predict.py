@@ -87,7 +87,7 @@ def _notes(trained: TrainedRun, utterances: Sequence[Utterance], *, skip_bad: bo
 
     for modality, count in trained.lacking(utterances, skip_bad=skip_bad).items():
         console.note(f"{count} of {len(utterances)} utterances have no {modality}: predicted without it")
-    for modality in {"audio", "text"} - set(trained.spec.encoders):
+    for modality in {"audio", "text"} - {key.partition("-")[0] for key in trained.spec.encoders}:
         if not all(lacks(utterance, modality) for utterance in utterances):
             console.note(f"this run does not use {modality}: it is ignored")
 

@@ -113,7 +113,7 @@ def _prepare_one(
 ) -> tuple[dict[str, str], int]:
     keys, length = {}, 0
     for modality, encoder_part in encoder_keys.items():
-        if modality not in may_lack and lacks(utterance, modality):
+        if not may_be_without(modality, may_lack) and lacks(utterance, modality):
             raise DataError(f"it has no {modality}")
         keys[modality] = item_key(utterance, encoder_part)
         item = store.get(keys[modality])
@@ -124,9 +124,14 @@ def _prepare_one(
     return keys, length
 
 
-def lacks(utterance: Utterance, modality: str) -> bool:
+def lacks(utterance: Utterance, key: str) -> bool:
     """Tell whether an utterance is without its recording or its words; other modalities are the encoder's business."""
-    return {"audio": utterance.audio, "text": utterance.text}.get(modality, "") is None
+    return {"audio": utterance.audio, "text": utterance.text}.get(key.partition("-")[0], "") is None
+
+
+def may_be_without(key: str, may_lack: Sequence[str]) -> bool:
+    """Tell whether a pipeline allows an utterance to be without what an encoder reads: `text-dialog` is text."""
+    return any(key == modality or key.startswith(f"{modality}-") for modality in may_lack)
 
 
 def loader(pipeline: Pipeline, examples: Examples, batches: Sequence[Sequence[int]]) -> DataLoader[Batch]:

@@ -7,6 +7,7 @@ from mer_core.errors import PluginError, SpecError
 from mer_core.spec import PartSpec, PipelineSpec
 from mer_core.testing import toys
 from mer_core.testing.toys import toy_table
+from mer_core.types import Batch
 
 SINGLE = {"encoders": {"text": {"use": "toy", "modality": "text"}}}
 
@@ -33,6 +34,48 @@ def test_an_encoder_of_another_modality_is_refused(manager):
     encoders = {"text": {"use": "toy", "modality": "audio"}}
     with pytest.raises(SpecError, match=r'encoders.text: "toy" encodes audio, not text'):
         composed(manager, encoders=encoders)
+
+
+def test_a_second_encoder_of_a_modality_has_a_name_of_its_own(manager):
+    encoders = {key: {"use": "toy", "modality": "text", "dim": dim} for key, dim in (("text", 3), ("text-dialog", 5))}
+    pipeline = composed(manager, encoders=encoders)
+    assert list(pipeline.encoders) == ["text", "text-dialog"]
+    assert pipeline.fusion.output_dim == 8
+    with pytest.raises(SpecError, match=r"encoders.texts: .* encodes text, not texts\nCall it encoders.text; a second"):
+        composed(manager, encoders={"texts": {"use": "toy", "modality": "text"}})
+
+
+class Scoring(toys.ToyFusion):
+    """Scores the classes itself: the first of its fused vector's numbers, doubled."""
+
+    def __init__(self, config, *, input_dims, num_classes):
+        super().__init__(config, input_dims=input_dims)
+        self.num_classes = num_classes
+
+    def classify(self, fused_BF):
+        return 2.0 * fused_BF[:, : self.num_classes]
+
+
+def test_a_fusion_may_score_the_classes_itself(manager):
+    manager.load = replaced(manager.load, Scoring)
+    pipeline = composed(manager, num_classes=5, aux=[{"use": "toy"}])
+    assert pipeline.fusion.num_classes == 5
+    assert pipeline.tasks["toy"].head.weight.shape == (5, 16), "tasks still read the fused vector"
+    utterances = toys.ToyCorpus(toys.ToyCorpus.Config(utterances=4)).read()
+    inputs = pipeline.collate([{m: pipeline.encoder(m).prepare(u) for m in pipeline.encoders} for u in utterances])
+    fused_BF = pipeline.fusion(pipeline.encode(inputs))
+    expected_BC = 2.0 * fused_BF[:, :5]
+    torch.testing.assert_close(pipeline.eval()(Batch(utterances, inputs, torch.zeros(4).long())).logits_BC, expected_BC)
+    seen = []
+    pipeline.tasks["toy"].forward = lambda step: (
+        seen.append(step.classify(step.fuse(step.encoded))) or step.fused_BF.sum()
+    )
+    pipeline(Batch(utterances, inputs, torch.zeros(4).long()), torch.Generator())
+    torch.testing.assert_close(seen[0], expected_BC)
+
+
+def replaced(load, fusion):
+    return lambda kind, name: fusion if kind == "fusion" else load(kind, name)
 
 
 @pytest.mark.parametrize("task", ["aux1", "aux2"])

@@ -95,7 +95,7 @@ def test_the_step_hands_tasks_the_pipelines_own_parts(toys, monkeypatch):
     output = made.pipeline(batch, source)
     (step,) = seen
     assert step.fuse is made.pipeline.fusion
-    assert step.classify is made.pipeline.classifier
+    assert step.classify == made.pipeline.classify
     assert step.generator is source
     assert [u.id for u in step.utterances] == ["u0003", "u0001"]
     assert torch.equal(step.labels_B, torch.tensor([3, 1]))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from mer_core.protocols import Fusion
+from mer_core.protocols import Fusion, ScoringFusion
 from mer_core.testing.contracts.base import Relaxed, Reported
 from mer_core.testing.contracts.modules import ModuleContract
 from mer_core.testing.contracts.tensors import (
@@ -25,6 +25,7 @@ from mer_core.testing.contracts.tensors import (
     toy_batch,
     with_x,
 )
+from mer_core.testing.contracts.toy_step import NUM_CLASSES
 from mer_core.testing.contracts.tracing import trace
 
 LENGTHS = {0: (7, 3, 5, 1), 1: (4, 6, 2, 3)}
@@ -34,6 +35,7 @@ LENGTHS = {0: (7, 3, 5, 1), 1: (4, 6, 2, 3)}
 class FusionContract(ModuleContract):
     """What a fusion promises. Name it: `plugin = Gated`, and where need be `options` and `input_dims`.
 
+    A fusion that scores the classes itself (`classify`) is built with `num_classes` too, and its scores are checked.
     A fusion that has no notion of the order of frames says so with `order_free = True` in its class body (means and
     attention without positions; the encoders of this framework put positions into the frames themselves).
     """
@@ -49,8 +51,13 @@ class FusionContract(ModuleContract):
 
     def make_module(self, seed: int = 0) -> nn.Module:
         """Return a new fusion on the device."""
-        module: nn.Module = self.seeded(seed, input_dims=self.input_dims)
+        module: nn.Module = self.seeded(seed, **self.widths(self.input_dims))
         return module.to(self.device)
+
+    def widths(self, input_dims: Mapping[str, int]) -> dict[str, object]:
+        """Return what a pipeline builds the fusion with."""
+        scores = {"num_classes": NUM_CLASSES} if hasattr(self.plugin, "classify") else {}
+        return {"input_dims": dict(input_dims), **scores}
 
     def batch(self, seed: int = 0) -> Batch:
         """Return four toy utterances of unequal lengths."""
@@ -58,13 +65,12 @@ class FusionContract(ModuleContract):
         return to(toy_batch(lengths, self.input_dims, seed=seed), self.device)
 
     def outcome(self, module: nn.Module, device: str) -> Tensor:
-        """Return the fused vectors of the toy batch."""
-        fused_BF: Tensor = module(to(self.batch(), device))
-        return fused_BF
+        """Return the fused vectors of the toy batch, with the class scores of a fusion that has them."""
+        return _with_scores(module, to(self.batch(), device))
 
     def objective(self, module: nn.Module, number: int) -> Tensor:
         """Return the distance to random targets."""
-        fused_BF = module(self.batch(seed=number))
+        fused_BF = _with_scores(module, self.batch(seed=number))
         target_BF = torch.randn(fused_BF.shape, generator=torch.Generator().manual_seed(number))
         loss: Tensor = (fused_BF - target_BF.to(fused_BF.device)).square().mean()
         return loss
@@ -81,6 +87,26 @@ class FusionContract(ModuleContract):
         assert shape == (4, width), f"output_dim is {width}, and four utterances give a result of shape {shape}"
         assert fused_BF.is_floating_point(), f"the result is {fused_BF.dtype}"
         self.saw(f"(4, {width})")
+
+    def test_class_scores(self) -> None:
+        """A fusion with `classify` gives one finite score for each class, each row from its own fused vector alone.
+
+        Mend: return (B, num_classes) logits or log-probabilities; add a small number before a logarithm of a sum.
+        """
+        if not hasattr(self.plugin, "classify"):
+            return self.saw("none: the pipeline adds a classifier")
+        fusion: Any = self.warmed()
+        fused_BF = fusion(self.batch()).detach().requires_grad_()
+        logits_BC = fusion.classify(fused_BF)
+        shape = tuple(logits_BC.shape)
+        assert shape == (4, NUM_CLASSES), f"four utterances and {NUM_CLASSES} classes give scores of shape {shape}"
+        assert is_finite(fusion.classify(1e4 * fused_BF)), "of large fused vectors the scores hold NaN or infinity"
+        logits_BC[0].logsumexp(-1).backward(retain_graph=True)
+        (logits_BC[0] * torch.arange(NUM_CLASSES, device=logits_BC.device)).sum().backward()
+        gradient_BF = _gradient(fused_BF)
+        assert gradient_BF[0].abs().max() > 0, "no gradient goes from the scores to the fused vector"
+        assert gradient_BF[1:].abs().max() == 0, "an utterance's scores depend on the fused vectors of others"
+        return self.saw(f"(4, {NUM_CLASSES})")
 
     def test_padding_values_do_not_matter(self) -> None:
         """What stands in the padding, and how much of it there is, does not change the result.
@@ -152,7 +178,7 @@ class FusionContract(ModuleContract):
         turned = dict(reversed(batch.items()))
         found = difference(fusion(batch), fusion(turned))
         assert found < CLOSE, f"called in another order of modalities the result differs by {found:.2g} of its size"
-        other: nn.Module = self.seeded(1, input_dims={m: self.input_dims[m] for m in turned}).to(self.device).eval()
+        other: nn.Module = self.seeded(1, **self.widths({m: self.input_dims[m] for m in turned})).to(self.device).eval()
         try:
             other.load_state_dict(fusion.state_dict())
         except RuntimeError as error:
@@ -251,7 +277,7 @@ class FusionContract(ModuleContract):
         fusion = self.make_module().to(dtype).eval()
         try:
             with torch.no_grad():
-                fused_BF: Tensor = fusion(to(self.batch(), self.device, dtype))
+                fused_BF: Tensor = _with_scores(fusion, to(self.batch(), self.device, dtype))
         except RuntimeError as error:
             raise AssertionError(f"in {name}: {error}") from error
         return fused_BF
@@ -274,6 +300,11 @@ class FusionContract(ModuleContract):
         name = max(found, key=lambda m: found[m])
         assert found[name] < CLOSE, message.format(name=name, value=found[name])
         self.saw(f"largest change {found[name]:.2g}")
+
+
+def _with_scores(fusion: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+    fused_BF = fusion(batch)
+    return torch.cat([fused_BF, fusion.classify(fused_BF)], -1) if isinstance(fusion, ScoringFusion) else fused_BF
 
 
 def _gradient(x: Tensor) -> Tensor:

@@ -324,3 +324,34 @@ class BranchesOnValues(Right):
         if fused.isnan().any().item():
             raise ValueError("NaN")
         return fused
+
+
+class Scores(Right):
+    """Right too: it scores the classes itself."""
+
+    def __init__(self, config, *, input_dims, num_classes):
+        super().__init__(config, input_dims=input_dims)
+        self.head = nn.Linear(config.dim, num_classes)
+
+    def classify(self, fused_BF):
+        return self.head(fused_BF).log_softmax(-1)
+
+
+class ScoresOneTooFew(Scores):
+    def classify(self, fused_BF):
+        return super().classify(fused_BF)[:, 1:]
+
+
+class ScoresCentredOverTheBatch(Scores):
+    def classify(self, fused_BF):
+        return super().classify(fused_BF - fused_BF.mean(0))
+
+
+class LogOfSoftmax(Scores):
+    def classify(self, fused_BF):
+        return self.head(fused_BF).softmax(-1).log()
+
+
+class UnusedScores(Scores):
+    def classify(self, fused_BF):
+        return fused_BF[:, : self.head.out_features]
