@@ -106,7 +106,8 @@ class Evaluator(Protocol):
 class Corpus(Protocol):
     """A list of utterances. Built as `Corpus(config)`; `--data NAME:PATH` becomes `config.path`.
 
-    A corpus that knows the best accuracy any system could reach may also have `ceilings() -> {name: share}`.
+    A corpus that knows the best accuracy any system could reach may also have `ceilings() -> {name: share}`, and one
+    whose complete copy is known `published_counts() -> {session: {label: utterances}}` under its options, or `{}`.
     """
 
     def read(self) -> list[Utterance]:

@@ -7,6 +7,7 @@ import re
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import torch
 from jaxtyping import Float
@@ -27,6 +28,16 @@ def load_audio(span: AudioSpan, sample_rate_hz: int) -> Float[Tensor, " T"]:
     Only the span is read. Channels are averaged; another sample rate is resampled, always to the same samples.
 
     Raises:
+        DataError: as `decode` does.
+    """
+    samples_TK, rate_hz = decode(span)
+    return _resample(torch.from_numpy(samples_TK).mean(dim=1), rate_hz, sample_rate_hz)
+
+
+def decode(span: AudioSpan) -> tuple[Float[np.ndarray, "T K"], int]:
+    """Return the samples of a span as they are recorded, float32, K channels, full scale -1 to 1; and their rate in Hz.
+
+    Raises:
         DataError: the file is missing, a directory, not audio, damaged, empty or truncated, holds NaN or infinite
             samples, or does not hold the span.
     """
@@ -35,16 +46,15 @@ def load_audio(span: AudioSpan, sample_rate_hz: int) -> Float[Tensor, " T"]:
             _check_whole(span.path, file)
             start, stop = _frames(span, file.frames, file.samplerate)
             file.seek(start)
-            samples = file.read(stop - start, dtype="float32", always_2d=True)
+            samples_TK: Float[np.ndarray, "T K"] = file.read(stop - start, dtype="float32", always_2d=True)
             rate_hz = int(file.samplerate)
     except soundfile.SoundFileError as error:
         raise _bad(f"cannot be decoded: {_reason(error)}", span.path) from error
-    if len(samples) < stop - start:
-        raise _truncated(span.path, f"{stop - start} frames expected, {len(samples)} found")
-    wave_T = torch.from_numpy(samples).mean(dim=1)
-    if not torch.isfinite(wave_T).all():
+    if len(samples_TK) < stop - start:
+        raise _truncated(span.path, f"{stop - start} frames expected, {len(samples_TK)} found")
+    if not np.isfinite(samples_TK).all():
         raise _bad("holds NaN or infinite samples", span.path)
-    return _resample(wave_T, rate_hz, sample_rate_hz)
+    return samples_TK, rate_hz
 
 
 def audio_digest(path: Path) -> str:

@@ -32,10 +32,19 @@ def make_folds(utterances: Sequence[Utterance], scheme: FoldScheme) -> list[Fold
     Raises:
         DataError: the corpus lacks what the scheme needs, a side is empty, or a speaker is on both sides.
     """
-    folds = _fixed(utterances) if scheme == "fixed" else _leave_one_out(utterances, scheme)
+    folds = split(utterances, scheme)
     for fold in folds:
         _check(utterances, fold, scheme)
     return folds
+
+
+def split(utterances: Sequence[Utterance], scheme: FoldScheme) -> list[Fold]:
+    """Return the folds of a scheme unchecked, for who looks for what is wrong with them.
+
+    Raises:
+        DataError: the corpus lacks what the scheme needs.
+    """
+    return _fixed(utterances) if scheme == "fixed" else _leave_one_out(utterances, scheme)
 
 
 def pick_fold(folds: Sequence[Fold], name: str) -> list[Fold]:

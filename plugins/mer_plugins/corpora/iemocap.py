@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from mer_core.config import PluginConfig
 from mer_core.errors import DataError, suggest
 from mer_core.types import AudioSpan, Utterance
+from mer_plugins.corpora.iemocap_counts import class_counts
 from mer_plugins.corpora.iemocap_format import RAW_LABELS, Turn, parse_evaluation, parse_transcript, tidy
 
 _EVALUATION = Path("dialog/EmoEvaluation")
@@ -75,6 +76,10 @@ class Iemocap:
                         )
                     found[utterance.id] = utterance
         return [found[name] for name in sorted(found)]
+
+    def published_counts(self) -> dict[str, dict[str, int]]:
+        """Return the utterances of the full release by session and class; `{}` where a label without counts is used."""
+        return class_counts(self.config.labels)
 
     def _dialog(self, session: Path, evaluation: Path) -> list[Utterance]:
         words = _transcript(session / _TRANSCRIPTS / evaluation.name)

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from mer_core.data.audio import audio_digest, load_audio
+from mer_core.data.audio import audio_digest, decode, load_audio
 from mer_core.errors import DataError
 from mer_core.types import AudioSpan
 
@@ -62,6 +62,15 @@ def test_stereo_is_averaged(tmp_path):
     left, right = tone(44100, 0.3), np.zeros(13230)
     wave_T = load_audio(AudioSpan(write(tmp_path / "a.wav", np.stack([left, right], 1), 44100)), 44100)
     assert np.abs(wave_T.numpy() - left / 2).max() < 1e-4
+
+
+def test_decoded_samples_keep_their_channels_and_rate(tmp_path):
+    left, right = tone(44100, 0.3), np.zeros(13230)
+    path = write(tmp_path / "a.wav", np.stack([left, right], 1), 44100)
+    samples_TK, rate_hz = decode(AudioSpan(path, 0.1, 0.2))
+    assert (samples_TK.shape, samples_TK.dtype, rate_hz) == ((4410, 2), np.float32, 44100)
+    assert np.abs(samples_TK[:, 0] - left[4410:8820]).max() < 1e-4
+    assert not samples_TK[:, 1].any()
 
 
 @pytest.mark.parametrize("duration_s", [0.02, 60.0])

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from mer_core.data.folds import Fold, hold_out, make_folds, pick_fold
+from mer_core.data.folds import Fold, hold_out, make_folds, pick_fold, split
 from mer_core.errors import DataError, SpecError
 from mer_core.types import Utterance
 
@@ -75,6 +75,12 @@ def test_a_speaker_on_both_sides_is_refused():
     refused(rows, "session", expected)
     splits = ["train", "test", "train", "test", "train", "train", "test", "train"]
     refused(rows, "fixed", r"fold fixed: 1 speaker\(s\) are on both sides: 1F\.", splits=splits)
+
+
+def test_a_split_is_unchecked():
+    rows = [("1F", "1", "a"), ("1F", "2", "b")]
+    assert split(corpus(rows), "session") == [Fold("1", (1,), (0,)), Fold("2", (0,), (1,))]
+    assert split(corpus(rows[:1]), "session") == [Fold("1", (), (0,))]
 
 
 @pytest.mark.parametrize("speaker", [None, ""])

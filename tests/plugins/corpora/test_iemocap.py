@@ -57,6 +57,32 @@ def test_a_scenario_has_one_name_in_every_session(iemocap_of, dialog, scenario, 
     assert (found.fields["dialog"], found.fields["scenario"], found.fields["kind"]) == (dialog, scenario, kind)
 
 
+def counted(utterances: list[Utterance]) -> dict[str, dict[str, int]]:
+    sessions: dict[str, Counter[str]] = {}
+    for u in utterances:
+        sessions.setdefault(str(u.session), Counter())[str(u.label)] += 1
+    return {session: dict(counts) for session, counts in sessions.items()}
+
+
+@pytest.mark.parametrize("labels", [None, {"neu": "calm", "sad": "calm", "exc": "excited"}])
+def test_published_counts_follow_the_labels_that_are_used(full_iemocap, labels):
+    corpus = Iemocap(Iemocap.Config(path=full_iemocap, **({"labels": labels} if labels else {})))
+    assert corpus.published_counts() == counted(corpus.read())
+
+
+def test_the_published_counts_sum_to_those_of_the_paper():
+    totals: Counter[str] = Counter()
+    for counts in Iemocap(Iemocap.Config(path=Path())).published_counts().values():
+        totals.update(counts)
+    assert totals == {"hap": 1636, "ang": 1103, "sad": 1084, "neu": 1708}
+    assert totals.total() == 5531
+
+
+def test_labels_without_counts_by_session_have_no_published_counts():
+    labels = {"ang": "ang", "fru": "ang"}
+    assert Iemocap(Iemocap.Config(path=Path(), labels=labels)).published_counts() == {}
+
+
 def test_the_full_release_gives_the_published_counts(full_iemocap):
     utterances = read(full_iemocap)
     assert len(utterances) == len({u.id for u in utterances}) == 5531
