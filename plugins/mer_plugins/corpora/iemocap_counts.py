@@ -9,7 +9,7 @@ from importlib.resources import files
 
 
 def class_counts(labels: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Return counts by session and class under a map from the corpus's labels; `{}` where one has no counts by session."""
+    """Return counts by session and class under a map of labels; `{}` where a label has no counts by session."""
     table = tomllib.loads((files("mer_plugins.corpora") / "iemocap_counts.toml").read_text(encoding="utf-8"))
     sessions: dict[str, dict[str, int]] = table["sessions"]
     if any(name not in counts for name in labels for counts in sessions.values()):
