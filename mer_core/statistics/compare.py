@@ -1,0 +1,148 @@
+"""Systems compared: each with its interval, and every pair with the tests of its difference."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from mer_core.statistics.bootstrap import NUM_FIGURES, RESAMPLES, count, observed, resampled, strata
+from mer_core.statistics.each import Sign, each_mcnemar, signs
+from mer_core.statistics.intervals import MIN_GROUPS, Difference, Interval, difference, interval
+from mer_core.statistics.mcnemar import McNemar
+from mer_core.statistics.multiple import holm
+from mer_core.statistics.panel import Panel, make_panel
+from mer_core.statistics.systems import System
+
+SEED = 1  # of the resampling: the same systems give the same interval
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The difference `a` - `b`."""
+
+    a: str
+    b: str
+    wa: Difference
+    ua: Difference
+    mcnemar: tuple[McNemar, ...]
+    """One per pair of seeds."""
+    signs: tuple[Sign, ...]
+    """One per fold and pair of seeds; none where the two were tested in different folds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """WA and UA of one system: the mean over folds and seeds, as its run's table has them."""
+
+    name: str
+    wa: Interval
+    ua: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that `mer compare` tells, as data.
+
+    Args:
+        unit: what was resampled: `dialog`, `speaker` or `utterance`; there are `groups` of them.
+        systems: each by itself.
+        pairs: every pair, p corrected over all of them (Holm), WA and UA each by itself.
+    """
+
+    unit: str
+    groups: int
+    utterances: int
+    resamples: int
+    systems: tuple[Figures, ...]
+    pairs: tuple[Pair, ...]
+    warnings: tuple[str, ...]
+
+
+def compare(systems: Sequence[System], *, resamples: int = RESAMPLES) -> Comparison:
+    """Compare every pair of systems.
+
+    Raises:
+        DataError: they are not on the same utterances with the same labels.
+    """
+    panel = make_panel(systems)
+    measured = _measure(panel, resamples)
+    several = range(len(systems))
+    return Comparison(
+        unit=panel.unit,
+        groups=panel.num_groups,
+        utterances=len(panel.labels_N),
+        resamples=resamples,
+        systems=tuple(measured.figures(s) for s in several),
+        pairs=corrected([measured.pair(a, b) for a, b in itertools.combinations(several, 2)]),
+        warnings=tuple(dict.fromkeys(w for system in systems for w in system.warnings)),
+    )
+
+
+def compare_pair(a: System, b: System, *, resamples: int = RESAMPLES) -> Pair:
+    """Compare two systems; see `compare`. `corrected` corrects several such pairs."""
+    return compare([a, b], resamples=resamples).pairs[0]
+
+
+def intervals_of(system: System, *, resamples: int = RESAMPLES) -> Figures:
+    """Return WA and UA of one system with their intervals."""
+    return compare([system], resamples=resamples).systems[0]
+
+
+def corrected(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Return the pairs with their p-values corrected over all of them (Holm), WA and UA each by itself."""
+    wa, ua = holm([pair.wa.p for pair in pairs]), holm([pair.ua.p for pair in pairs])
+    return tuple(
+        replace(pair, wa=replace(pair.wa, p_holm=p_wa), ua=replace(pair.ua, p_holm=p_ua))
+        for pair, p_wa, p_ua in zip(pairs, wa, ua, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A panel with WA and UA (M = 2) of its S systems, observed and on R resamples."""
+
+    panel: Panel
+    observed_SM: Float[ndarray, "S M"]
+    resampled_RSM: Float[ndarray, "R S M"]
+    strata: int
+
+    def figures(self, s: int) -> Figures:
+        wa, ua = (
+            interval(
+                self.observed_SM[s, m],
+                self.resampled_RSM[:, s, m],
+                groups=self.panel.num_groups,
+                strata=self.strata,
+                bounds=(0.0, 1.0),
+            )
+            for m in range(NUM_FIGURES)
+        )
+        return Figures(self.panel.names[s], wa, ua)
+
+    def pair(self, a: int, b: int) -> Pair:
+        wa, ua = (
+            difference(
+                self.observed_SM[a, m] - self.observed_SM[b, m],
+                self.resampled_RSM[:, a, m] - self.resampled_RSM[:, b, m],
+                groups=self.panel.num_groups,
+                strata=self.strata,
+            )
+            for m in range(NUM_FIGURES)
+        )
+        return Pair(
+            self.panel.names[a], self.panel.names[b], wa, ua, each_mcnemar(self.panel, a, b), signs(self.panel, a, b)
+        )
+
+
+def _measure(panel: Panel, resamples: int) -> _Measured:
+    counts, strata_G = count(panel), strata(panel)
+    if panel.num_groups < MIN_GROUPS:
+        drawn_RSM = np.full((1, len(panel.names), NUM_FIGURES), np.nan)
+    else:
+        drawn_RSM = resampled(counts, strata_G, resamples=resamples, seed=SEED)
+    return _Measured(panel, observed(counts), drawn_RSM, strata=int(strata_G.max()) + 1)

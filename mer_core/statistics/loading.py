@@ -1,0 +1,115 @@
+"""Systems from where they lie: a run directory, or a file of other people's predictions."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mer_core.errors import DataError, RunError
+from mer_core.listing import read_listing
+from mer_core.rundir import RunDir
+from mer_core.statistics.systems import System, Trial
+from mer_core.stored import read_cell
+from mer_core.types import Predictions
+
+NEEDED = ("id", "label")
+PREFIX = "p_"
+FORMAT = "Columns: id, label, and p_<class> for each class, or predicted."
+
+
+def load_system(path: Path) -> System:
+    """Return the system of a run directory, or of a CSV file of predictions. Its name is that of the place.
+
+    Raises:
+        RunError: a fold of the run has no predictions, or a file of it contradicts the run.
+        DataError: the CSV file cannot be used.
+    """
+    return _imported(path) if path.suffix.lower() == ".csv" else _of_run(path)
+
+
+def _of_run(path: Path) -> System:
+    run = RunDir(path)
+    cells, listing = list(run.cells()), read_listing(run.utterances)
+    missing = [cell for cell in cells if not cell.predictions.is_file()]
+    if missing:
+        raise RunError(
+            f"{len(missing)} of {len(cells)} folds and seeds of {path} have no predictions, for example fold "
+            f"{missing[0].fold} with seed {missing[0].seed}",
+            hint=f"Finish it first: the same mer run as before, with --resume --out {path}",
+        )
+    stored = {cell: read_cell(cell, listing) for cell in cells}
+    changed = [cell.predictions for cell in cells if stored[cell].changed]
+    return System(
+        name=path.resolve().name,
+        trials=tuple(Trial(cell.seed, cell.fold, stored[cell].predictions) for cell in cells),
+        utterances={u.id: u for u in listing},
+        info=run.info(),
+        warnings=tuple(f"{file} was changed after the run wrote it" for file in changed),
+    )
+
+
+def _imported(path: Path) -> System:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist", hint="Name a run directory or a CSV file of predictions.") from None
+    except (UnicodeDecodeError, csv.Error) as cause:
+        raise DataError(f"{path} cannot be read: {cause}", hint=FORMAT) from cause
+    _check_columns(path, header, rows)
+    if any(name.startswith(PREFIX) for name in header):
+        predictions = _with_probabilities(path, header, rows)
+    else:
+        predictions = _with_classes(header, rows)
+    return System(name=path.stem, trials=(Trial(None, None, predictions),))
+
+
+def _check_columns(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    given = "predicted" in header or any(name.startswith(PREFIX) for name in header)
+    lacking = [name for name in NEEDED if name not in header] + ([] if given else ["predicted or p_<class>"])
+    if lacking:
+        raise DataError(f"{path} has no column {', '.join(lacking)}; it has {', '.join(header) or 'none'}", hint=FORMAT)
+    if not rows:
+        raise DataError(f"{path} has no predictions", hint=FORMAT)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {number}: {len(row)} values for {len(header)} columns", hint=FORMAT)
+
+
+def _with_probabilities(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Predictions:
+    columns = [i for i, name in enumerate(header) if name.startswith(PREFIX)]
+    classes = [header[i].removeprefix(PREFIX) for i in columns]
+    for number, row in enumerate(rows, start=2):
+        if problem := _problem([row[i] for i in columns]):
+            raise DataError(f"{path}, line {number}: {problem}", hint="A row's probabilities lie in 0..1 and sum to 1.")
+    p_NC = torch.tensor([[float(row[i]) for i in columns] for row in rows])
+    return Predictions(_column(header, rows, "id"), classes, _column(header, rows, "label"), p_NC)
+
+
+def _problem(values: Sequence[str]) -> str:
+    try:
+        p_C = [float(value) for value in values]
+    except ValueError as cause:
+        return str(cause)
+    if not all(0 <= p <= 1 for p in p_C):
+        return f"a probability is {next(p for p in p_C if not 0 <= p <= 1)}"
+    return "" if math.isclose(sum(p_C), 1.0, abs_tol=1e-2) else f"the probabilities add up to {sum(p_C):.4f}, not 1"
+
+
+def _with_classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Predictions:
+    """Return predictions that are certain: only the class is known."""
+    labels, predicted = _column(header, rows, "label"), _column(header, rows, "predicted")
+    classes = sorted({*labels, *predicted})
+    number = {name: i for i, name in enumerate(classes)}
+    p_NC = torch.zeros(len(rows), len(classes))
+    p_NC[torch.arange(len(rows)), torch.tensor([number[name] for name in predicted])] = 1.0
+    return Predictions(_column(header, rows, "id"), classes, labels, p_NC)
+
+
+def _column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> list[str]:
+    place = header.index(name)
+    return [row[place] for row in rows]
