@@ -11,8 +11,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     What is NaN stays so and is not counted.
     """
+    known = [p for p in p_values if not math.isnan(p)]
+    if len(known) < 2:
+        return list(p_values)
     from statsmodels.stats.multitest import multipletests
 
-    known = [p for p in p_values if not math.isnan(p)]
-    corrected = iter(multipletests(known, method="holm")[1] if known else ())
+    corrected = iter(multipletests(known, method="holm")[1])
     return [p if math.isnan(p) else float(next(corrected)) for p in p_values]

@@ -39,7 +39,7 @@ class Panel:
     folds_SN: Int[ndarray, "S N"]
     folds: tuple[tuple[str, ...], ...]
     seeds: tuple[tuple[int | None, ...], ...]
-    right_SKN: tuple[Float[ndarray, "K N"], ...]
+    right_SKN: tuple[Float[ndarray, "_ N"], ...]
 
     @property
     def num_groups(self) -> int:
