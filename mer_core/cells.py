@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -14,10 +15,11 @@ from mer_core.compose import compose
 from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold, hold_out
 from mer_core.device import make_accelerator
-from mer_core.events import CellEnded, CellEvent, CellStarted
+from mer_core.events import CellEnded, CellEvent, CellStarted, InCell
 from mer_core.files import write_json, write_text
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
+from mer_core.provenance import plugin_modules
 from mer_core.report import evaluate, scalars
 from mer_core.rundir import RunDir
 from mer_core.scoring import digest_of, predict, predictions_text
@@ -28,12 +30,31 @@ from mer_core.train import Trainer
 
 @dataclass(frozen=True, slots=True)
 class CellTask:
-    """Which cell to run: the `number`-th of `cells`."""
+    """Which cell to run: the `number`-th of `cells`, of the run of that name where there are several."""
 
     seed: int
     fold: Fold
     number: int
     cells: int
+    run: str = ""
+
+    def told(self, event: CellEvent) -> InCell:
+        """Return what happened in this cell, with its place."""
+        return InCell(self.seed, self.fold.name, self.number, self.cells, event, self.run)
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """What runs cells; it can be sent to another process."""
+
+    @property
+    def modules(self) -> Sequence[str]:
+        """The modules that the parts of its pipelines are in."""
+        ...
+
+    def __call__(self, task: CellTask, listener: Callable[[CellEvent], None]) -> None:
+        """Run one cell and store its results."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,11 @@ class CellRunner:
     manager: PluginManager
     device: str
     examples: Examples
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that the parts of the pipeline are in."""
+        return plugin_modules(self.spec, self.manager)
 
     def __call__(self, task: CellTask, listener: Callable[[CellEvent], None]) -> None:
         """Train, predict and store one cell; its predictions are written last."""

@@ -53,7 +53,14 @@ class CellEnded:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-CellEvent = CellStarted | Stepped | EpochEnded | CellEnded
+@dataclass(frozen=True, slots=True)
+class CellFailed:
+    """The cell could not be done, for that reason; others go on."""
+
+    reason: str
+
+
+CellEvent = CellStarted | Stepped | EpochEnded | CellEnded | CellFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from mer_core.data.folds import Fold, make_folds, pick_fold
 from mer_core.data.store import FeatureStore, cache_root
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, SpecError
-from mer_core.events import CellEnded, InCell, Listener, Note, Preparing, silent
+from mer_core.events import CellEnded, Listener, Note, Preparing, silent
 from mer_core.listing import write_listing
 from mer_core.manager import PluginManager
+from mer_core.pipeline import Pipeline
 from mer_core.protocols import Corpus
 from mer_core.provenance import corpus_fingerprint, folds_hash, provenance
 from mer_core.report import evaluate, scalars, write_report
@@ -30,6 +31,43 @@ from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
 from mer_core.types import Utterance
 from mer_core.workers import num_workers, run_cells
+
+_OF_THE_MODEL = {"summary", "fusion", "aux", "single", "evaluators", "train"}
+"""Keys of a pipeline that change nothing in what its encoders prepare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What the cells of a run need, read and prepared; `info` is what run.json will say."""
+
+    spec: PipelineSpec
+    examples: Examples
+    folds: list[Fold]
+    info: dict[str, Any]
+    device: torch.device
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Corpora read and examples prepared, kept for experiments that need the same ones: the rows of a table."""
+
+    _corpora: dict[str, tuple[Corpus, list[Utterance]]] = field(default_factory=dict)
+    _examples: dict[str, tuple[Examples, dict[str, str]]] = field(default_factory=dict)
+
+    def corpus(
+        self, spec: PipelineSpec, read: Callable[[], tuple[Corpus, list[Utterance]]]
+    ) -> tuple[Corpus, list[Utterance]]:
+        """Return the corpus of a spec and its utterances, read where it has not been yet."""
+        key = spec.model_dump_json(exclude={*_OF_THE_MODEL, "encoders", "may_lack"})
+        return self._corpora.get(key) or self._corpora.setdefault(key, read())
+
+    def examples(
+        self, spec: PipelineSpec, prepare: Callable[[], tuple[Examples, dict[str, str]]]
+    ) -> tuple[Examples, dict[str, str]]:
+        """Return the examples of a spec and the utterances left out, prepared where they have not been yet."""
+        key = spec.model_dump_json(exclude=_OF_THE_MODEL)
+        return self._examples.get(key) or self._examples.setdefault(key, prepare())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,60 +97,79 @@ class Experiment:
         Raises:
             MerError: something in the options, the data or the place cannot be used; nothing done so far is lost.
         """
+        # Fail on the place before minutes of preparation.
+        check_place(self.out, resume=self.resume, force=self.force)
+        ready = self.ready(Shared())
+        run = open_run(self.out, ready.info, resume=self.resume, force=self.force)
+        write_listing(run.utterances, ready.examples.utterances)
+        self.listener(Note(f"run directory: {run.path}"))
+        todo = self.todo(run, ready)
+        jobs = self.jobs or num_workers(cells=len(todo), parameters=ready.parameters, device=ready.device)
+        run_cells(self.runner(run, ready), todo, jobs=jobs, listener=self.listener)
+        return run, write_report(run, self.manager)
+
+    def ready(self, shared: Shared) -> Ready:
+        """Read and prepare what the cells need. Nothing is written but the store.
+
+        Args:
+            shared: what other experiments have read and prepared already.
+        """
         spec = expand(self.manager, self.spec)
         device = make_accelerator(self.device, spec).device
-        corpus, utterances = read_corpus(spec, self.manager)
-        # Fail on the place and on the protocol before minutes of preparation.
-        check_place(self.out, resume=self.resume, force=self.force)
-        self._folds(spec, utterances)
-        examples, left_out, parameters = self._prepare(spec, utterances, device)
+        corpus, utterances = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
+        self._folds(spec, utterances)  # fail on the protocol before minutes of preparation
+        pipeline = self._composed(spec, utterances, device)
+        examples, left_out = shared.examples(spec, lambda: self._prepared(spec, pipeline, utterances))
         folds = self._folds(spec, examples.utterances)
-        run = open_run(
-            self.out, self._info(spec, corpus, examples, folds, left_out), resume=self.resume, force=self.force
-        )
-        write_listing(run.utterances, examples.utterances)
-        self.listener(Note(f"run directory: {run.path}"))
-        todo = self._todo(run, spec, folds)
-        jobs = self.jobs or num_workers(cells=len(todo), parameters=parameters, device=device)
-        run_cells(CellRunner(run, spec, self.manager, self.device, examples), todo, jobs=jobs, listener=self.listener)
-        return run, write_report(run, self.manager)
+        info = self._info(spec, corpus, examples, folds, left_out)
+        return Ready(spec, examples, folds, info, device, sum(p.numel() for p in pipeline.parameters()))
+
+    def runner(self, run: RunDir, ready: Ready) -> CellRunner:
+        """Return what runs the cells of this experiment."""
+        return CellRunner(run, ready.spec, self.manager, self.device, ready.examples)
+
+    def todo(self, run: RunDir, ready: Ready, *, name: str = "") -> list[CellTask]:
+        """Return the cells that are not done; of those done, tell the figures.
+
+        Args:
+            run: where results are.
+            ready: what `ready` gave.
+            name: of the run among others that are worked on together.
+        """
+        cells = [(seed, fold) for seed in self.seeds for fold in ready.folds]
+        tasks = [CellTask(seed, fold, number, len(cells), name) for number, (seed, fold) in enumerate(cells, start=1)]
+        todo = []
+        for task in tasks:
+            stored = run.cell(task.seed, task.fold.name).predictions
+            if stored.is_file():
+                ended = CellEnded(scalars(evaluate(ready.spec, self.manager, read_predictions(stored))))
+                self.listener(task.told(ended))
+            else:
+                todo.append(task)
+        return todo
 
     def _folds(self, spec: PipelineSpec, utterances: Sequence[Utterance]) -> list[Fold]:
         folds = make_folds(utterances, spec.folds)
         return pick_fold(folds, self.only_fold) if self.only_fold is not None else folds
 
-    def _todo(self, run: RunDir, spec: PipelineSpec, folds: Sequence[Fold]) -> list[CellTask]:
-        """Return the cells that are not done; of those done, tell the figures."""
-        cells = [(seed, fold) for seed in self.seeds for fold in folds]
-        tasks = [CellTask(seed, fold, number, len(cells)) for number, (seed, fold) in enumerate(cells, start=1)]
-        todo = []
-        for task in tasks:
-            stored = run.cell(task.seed, task.fold.name).predictions
-            if stored.is_file():
-                ended = CellEnded(scalars(evaluate(spec, self.manager, read_predictions(stored))))
-                self.listener(InCell(task.seed, task.fold.name, task.number, task.cells, ended))
-            else:
-                todo.append(task)
-        return todo
-
-    def _prepare(
-        self, spec: PipelineSpec, utterances: Sequence[Utterance], device: torch.device
-    ) -> tuple[Examples, dict[str, str], int]:
-        """Return the examples, the utterances left out, and the number of parameters of the pipeline."""
-        classes = sorted({str(u.label) for u in utterances})
+    def _composed(self, spec: PipelineSpec, utterances: Sequence[Utterance], device: torch.device) -> Pipeline:
+        """Return a pipeline whose encoders prepare; it is gone before the first cell needs the memory."""
         seed_everything("prepare")
-        # Only its encoders' `prepare` is used: it is gone before the first cell needs the memory.
-        pipeline = compose(spec, self.manager, num_classes=len(classes)).to(device)
-        examples, left_out = prepare(
+        return compose(spec, self.manager, num_classes=len(_classes(utterances))).to(device)
+
+    def _prepared(
+        self, spec: PipelineSpec, pipeline: Pipeline, utterances: Sequence[Utterance]
+    ) -> tuple[Examples, dict[str, str]]:
+        """Return the examples, and the utterances left out."""
+        return prepare(
             pipeline,
             utterances,
             self.store,
-            classes=classes,
+            classes=_classes(utterances),
             may_lack=spec.may_lack,
             skip_bad=self.skip_bad,
             progress=lambda done, total: self.listener(Preparing(done, total)),
         )
-        return examples, left_out, sum(p.numel() for p in pipeline.parameters())
 
     def _info(
         self, spec: PipelineSpec, corpus: Corpus, examples: Examples, folds: Sequence[Fold], left_out: dict[str, str]
@@ -130,6 +187,10 @@ class Experiment:
             "left_out": left_out,
             "provenance": provenance(spec, self.manager),
         }
+
+
+def _classes(utterances: Sequence[Utterance]) -> list[str]:
+    return sorted({str(u.label) for u in utterances})
 
 
 def read_corpus(spec: PipelineSpec, manager: PluginManager) -> tuple[Corpus, list[Utterance]]:

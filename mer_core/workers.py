@@ -7,9 +7,10 @@ import os
 import pickle
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -19,10 +20,9 @@ from threading import Thread
 import psutil
 import torch
 
-from mer_core.cells import CellRunner, CellTask
+from mer_core.cells import CellTask, Runner
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, InCell, Listener
-from mer_core.provenance import plugin_modules
 
 BYTES_PER_PARAMETER = 24
 """Weight, gradient and two moments in float32, and half as much again for activations (ours, rounded up)."""
@@ -44,39 +44,84 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_cells(runner: CellRunner, tasks: Sequence[CellTask], *, jobs: int, listener: Listener) -> None:
+def run_cells(
+    runner: Runner,
+    tasks: Sequence[CellTask],
+    *,
+    jobs: int,
+    listener: Listener,
+    failed: Callable[[CellTask, Exception], None] | None = None,
+) -> None:
     """Run the cells, `jobs` at a time; one at a time in this process where `jobs` is 1.
 
+    Args:
+        runner: runs one cell.
+        tasks: the cells.
+        jobs: how many at once.
+        listener: is told what happens in them.
+        failed: is told of a cell that could not be done, and the rest goes on; where a worker was killed, one at a
+            time. None raises instead.
+
     Raises:
-        MerError: what a cell raised; the other cells at work are stopped, those done stay.
-        RunError: a worker was killed, for lack of memory as a rule.
+        MerError: what a cell raised, where `failed` is None; the other cells at work are stopped, those done stay.
+        RunError: likewise where a worker was killed, for lack of memory as a rule.
     """
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
         for task in tasks:
-            runner(task, _tagged(task, listener))
+            _attempt(task, partial(runner, task, _tagged(task, listener)), failed)
         return
-    context = _context(runner)
+    left = list(tasks)
+    while left:
+        left = _in_pool(runner, left, jobs, listener, failed)
+        if left and jobs == 1 and failed is not None:  # the killed worker had the first of those left
+            failed(left.pop(0), _killed())
+        elif left and failed is None:
+            raise _killed()
+        jobs = 1
+
+
+def _in_pool(
+    runner: Runner,
+    tasks: Sequence[CellTask],
+    jobs: int,
+    listener: Listener,
+    failed: Callable[[CellTask, Exception], None] | None,
+) -> list[CellTask]:
+    """Run the cells in worker processes and return those that were left when one of the workers was killed."""
+    context = _context(runner.modules)
     received, events = context.Pipe(duplex=False)
     # Workers end when it closes: when something goes wrong here, and when this process dies, however it does.
     lifeline, held = context.Pipe(duplex=False)
     arguments = (runner, events, context.Lock(), lifeline, max(1, num_cores() // jobs))
     with received, events, lifeline, ProcessPoolExecutor(jobs, context, _start, arguments) as pool:
         try:
-            _follow([pool.submit(_work, task) for task in tasks], received, listener)
+            left = _follow({pool.submit(_work, task): task for task in tasks}, received, listener, failed)
         except BaseException:
             held.close()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     held.close()
+    return left
 
 
-def _context(runner: CellRunner) -> BaseContext:
+def _attempt(task: CellTask, run: Callable[[], None], failed: Callable[[CellTask, Exception], None] | None) -> None:
+    try:
+        run()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:
+        if failed is None:
+            raise
+        failed(task, error)
+
+
+def _context(modules: Sequence[str]) -> BaseContext:
     """Return how workers are started: where it can be, from one process that has imported what they need already."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mer_core.cells", *plugin_modules(runner.spec, runner.manager)])
+    context.set_forkserver_preload(["mer_core.cells", *modules])
     # It inherits what is blocked: Ctrl-C is for the parent alone, also while that process still imports.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -86,38 +131,43 @@ def _context(runner: CellRunner) -> BaseContext:
     return context
 
 
-def _follow(futures: Sequence[Future[None]], received: Connection, listener: Listener) -> None:
-    """Pass the workers' events on until every cell is done or one has failed."""
+def _follow(
+    futures: Mapping[Future[None], CellTask],
+    received: Connection,
+    listener: Listener,
+    failed: Callable[[CellTask, Exception], None] | None,
+) -> list[CellTask]:
+    """Pass the workers' events on until every cell is done or a worker was killed; return the cells then left."""
+    waiting, left = dict(futures), []
     while True:
-        done = [future for future in futures if future.done()]
-        for future in done:
-            _result(future)
-        everything = len(done) == len(futures)
-        if received.poll(0 if everything else _POLL_S):
+        for future in [future for future in waiting if future.done()]:
+            task = waiting.pop(future)
+            try:
+                _attempt(task, future.result, failed)
+            except BrokenProcessPool:
+                left.append(task)
+        if received.poll(_POLL_S if waiting else 0):
             listener(received.recv())
-        elif everything:  # what a cell tells is in the pipe before the cell is done
-            return
+        elif not waiting:  # what a cell tells is in the pipe before the cell is done
+            return left
 
 
-def _result(future: Future[None]) -> None:
-    try:
-        future.result()
-    except BrokenProcessPool as cause:
-        raise RunError(
-            "a worker process was killed, as a rule because memory ran out",
-            hint="Go on with --resume --jobs 1, or a smaller --batch-size.",
-        ) from cause
+def _killed() -> RunError:
+    return RunError(
+        "a worker process was killed, as a rule because memory ran out",
+        hint="Go on with --resume --jobs 1, or a smaller --batch-size.",
+    )
 
 
 class _Worker:
     """What a worker process knows; set once when it starts."""
 
-    runner: CellRunner
+    runner: Runner
     events: Connection
     lock: Lock
 
 
-def _start(runner: CellRunner, events: Connection, lock: Lock, lifeline: Connection, threads: int) -> None:
+def _start(runner: Runner, events: Connection, lock: Lock, lifeline: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends the workers
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS may allow fewer
@@ -154,4 +204,4 @@ def _send(event: InCell) -> None:
 
 
 def _tagged(task: CellTask, listener: Callable[[InCell], None]) -> Callable[[CellEvent], None]:
-    return lambda event: listener(InCell(task.seed, task.fold.name, task.number, task.cells, event))
+    return lambda event: listener(task.told(event))

@@ -1,6 +1,7 @@
 """Cells side by side. What starts processes waits for one import of torch, then for toys."""
 
 import multiprocessing
+import os
 import pickle
 import re
 import time
@@ -21,6 +22,7 @@ from mer_core.testing.toys import toy_table
 
 QUICK = {"epochs": 8, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
 CPU = torch.device("cpu")
+TASK = CellTask(seed=1, fold=Fold("1", (0,), (1,)), number=1, cells=1)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +134,50 @@ def test_one_cell_needs_no_process(experiment, monkeypatch):
     assert [c["fold"] for c in experiment(only_fold="2", jobs=8).run()[1]["cells"]] == ["2"]
 
 
+class Faulty:
+    """A runner of cells that fail as their fold says."""
+
+    modules = ()
+
+    def __call__(self, task, listener):
+        listener(CellStarted(0, 1))
+        if task.fold.name == "killed":
+            os._exit(9)
+        if task.fold.name == "wrong":
+            raise RunError("wrong", hint="Mend it.")
+        listener(CellEnded({"wa": 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "wrong", "b"], {"wrong": "wrong\nMend it."}),
+        (["a", "killed", "b", "wrong"], {"killed": "a worker process was killed", "wrong": "wrong\nMend it."}),
+    ],
+)
+def test_what_fails_is_told_and_the_rest_goes_on(names, expected):
+    tasks = [CellTask(1, Fold(name, (0,), (1,)), number, len(names), "row") for number, name in enumerate(names)]
+    events, failures = [], {}
+
+    def failed(task, error):
+        failures[task.fold.name] = str(error)
+
+    workers.run_cells(Faulty(), tasks, jobs=2, listener=events.append, failed=failed)
+    assert failures.keys() == expected.keys()
+    assert all(failures[name].startswith(text) for name, text in expected.items())
+    assert {(e.run, e.fold) for e in events if told(e, CellEnded)} == {("row", "a"), ("row", "b")}
+    assert nothing_left_behind()
+
+
 # Without processes
+
+
+def test_alone_what_fails_is_told_too():
+    tasks = [CellTask(1, Fold(name, (0,), (1,)), 1, 2) for name in ("wrong", "a")]
+    ended, failures = [], []
+    workers.run_cells(Faulty(), tasks, jobs=1, listener=ended.append, failed=lambda *args: failures.append(args))
+    assert [(task.fold.name, str(error)) for task, error in failures] == [("wrong", "wrong\nMend it.")]
+    assert [e.fold for e in ended if told(e, CellEnded)] == ["a"]
 
 
 class StrangeError(Exception):
@@ -156,7 +201,7 @@ def test_every_error_of_a_cell_arrives(monkeypatch, error, arrives, text):
 
     monkeypatch.setattr(workers._Worker, "runner", staticmethod(fail), raising=False)
     with pytest.raises(arrives) as caught:
-        workers._work(CellTask(seed=1, fold=Fold("1", (0,), (1,)), number=1, cells=1))
+        workers._work(TASK)
     arrived = pickle.loads(pickle.dumps(caught.value))
     assert re.search(text, str(arrived), re.DOTALL)
 
@@ -181,7 +226,7 @@ def test_an_error_is_not_kept_waiting_by_the_events_of_other_cells(pipe):
         assert event < 10
 
     with pytest.raises(RunError, match="full\nMake room"):
-        workers._follow([busy, failed], received, listen)
+        workers._follow({busy: TASK, failed: TASK}, received, listen, None)
     assert heard == [1, 2, 3]
 
 
@@ -191,7 +236,7 @@ def test_no_event_is_lost_at_the_end(pipe):
     done.set_result(None)
     for number in range(5):
         events.send(number)
-    workers._follow([done], received, heard.append)
+    assert workers._follow({done: TASK}, received, heard.append, None) == []
     assert heard == [0, 1, 2, 3, 4]
 
 
