@@ -24,6 +24,19 @@ def mer_fusions() -> Iterable[Plugin]:
     yield Plugin(
         "cross-attn", f"{_HERE}.fusions.cross_attention:CrossAttention", "K layers of multi-head cross attention"
     )
+    yield Plugin("tfn", f"{_HERE}.fusions.tensor:TensorFusion", "outer product of the modalities' embeddings")
+    yield Plugin("lmf", f"{_HERE}.fusions.low_rank:LowRankFusion", "tensor fusion with low-rank weights")
+    yield Plugin(
+        "mult", f"{_HERE}.fusions.directional:DirectionalTransformers", "a cross-modal transformer per direction"
+    )
+    yield Plugin("film", f"{_HERE}.fusions.film:Film", "one modality scales and shifts the features of the others")
+    yield Plugin("late", f"{_HERE}.fusions.late:LateFusion", "learned weights over the modalities' posteriors")
+    yield Plugin(
+        "bottleneck", f"{_HERE}.fusions.bottleneck:AttentionBottleneck", "transformers that share a few tokens"
+    )
+    yield Plugin(
+        "perceiver", f"{_HERE}.fusions.perceiver:Perceiver", "latent queries over the frames of all modalities"
+    )
 
 
 @hookimpl

@@ -15,8 +15,15 @@ from mer_plugins.corpora.manifest import Manifest
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from mer_plugins.evaluators.wa_ua import WeightedUnweighted
+from mer_plugins.fusions.bottleneck import AttentionBottleneck
 from mer_plugins.fusions.cross_attention import CrossAttention
+from mer_plugins.fusions.directional import DirectionalTransformers
 from mer_plugins.fusions.fc import FullyConnected
+from mer_plugins.fusions.film import Film
+from mer_plugins.fusions.late import LateFusion
+from mer_plugins.fusions.low_rank import LowRankFusion
+from mer_plugins.fusions.perceiver import Perceiver
+from mer_plugins.fusions.tensor import TensorFusion
 
 THREE = {"audio": 16, "text": 24, "video": 8}
 
@@ -43,6 +50,80 @@ class TestCrossAttention(FusionContract):
 class TestCrossAttentionOfThree(FusionContract):
     plugin = CrossAttention
     options = {"layers": 1, "heads": 4, "ffn": True}
+    input_dims = THREE
+
+
+class TestTensorFusion(FusionContract):
+    plugin = TensorFusion
+    options = {"text_dim": 16, "layers": 1}
+
+
+class TestTensorFusionOfThree(FusionContract):
+    plugin = TensorFusion
+    options = {"dim": 4, "text_dim": 6, "hidden_dim": 16}
+    input_dims = THREE
+
+
+class TestLowRankFusion(FusionContract):
+    plugin = LowRankFusion
+
+
+class TestLowRankFusionOfThree(FusionContract):
+    plugin = LowRankFusion
+    options = {"dim": 8, "rank": 3}
+    input_dims = THREE
+
+
+class TestDirectionalTransformers(FusionContract):
+    plugin = DirectionalTransformers
+    options = {"dim": 8, "heads": 2, "layers": 2, "self_layers": 1}
+
+
+class TestDirectionalTransformersOfThree(FusionContract):
+    plugin = DirectionalTransformers
+    options = {"dim": 8, "heads": 4, "layers": 1, "self_layers": 1, "kernel": 1}
+    input_dims = THREE
+
+
+class TestFilm(FusionContract):
+    plugin = Film
+    options = {"dim": 16, "gru_dim": 16, "pool_dim": 32, "hidden_dim": 32}
+
+
+class TestFilmOfThree(FusionContract):
+    plugin = Film
+    options = {"condition": "video", "dim": 8, "blocks": 2, "gru_dim": 8, "pool_dim": 8, "hidden_dim": 16}
+    input_dims = THREE
+
+
+class TestLate(FusionContract):
+    plugin = LateFusion
+
+
+class TestLateOfThree(FusionContract):
+    plugin = LateFusion
+    input_dims = THREE
+
+
+class TestBottleneck(FusionContract):
+    plugin = AttentionBottleneck
+    options = {"dim": 16, "layers": 2, "fusion_layer": 1}
+
+
+class TestBottleneckOfThree(FusionContract):
+    plugin = AttentionBottleneck
+    options = {"dim": 8, "heads": 2, "layers": 1, "fusion_layer": 0, "bottlenecks": 2}
+    input_dims = THREE
+
+
+class TestPerceiver(FusionContract):
+    plugin = Perceiver
+    options = {"dim": 16, "latents": 4, "layers": 1}
+
+
+class TestPerceiverOfThreeWithItsOwnWeights(FusionContract):
+    plugin = Perceiver
+    options = {"dim": 8, "heads": 2, "latents": 4, "repeats": 3, "layers": 1, "share": False}
     input_dims = THREE
 
 

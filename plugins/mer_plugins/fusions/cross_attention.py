@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mer_core.config import PluginConfig
-from mer_core.errors import SpecError
 from mer_core.types import Encoded
+from mer_plugins.fusions.parts import require_divisor, require_two
 
 
 class Branch(nn.Module):
@@ -106,12 +106,6 @@ def _norm(config: CrossAttention.Config, dim: int) -> nn.Module:
 
 
 def _check(config: CrossAttention.Config, input_dims: Mapping[str, int]) -> None:
-    if len(input_dims) < 2:
-        raise SpecError(
-            f"cross-attn fuses two modalities or more, and this pipeline has {len(input_dims)} "
-            f"({', '.join(input_dims)})",
-            hint="Use --fusion fc, or add a modality.",
-        )
+    require_two("cross-attn", input_dims)
     for modality, dim in input_dims.items():
-        if dim % config.heads:
-            raise SpecError(f"fusion.heads: must divide the width of {modality}, {dim}; got {config.heads}")
+        require_divisor(config.heads, dim, key="heads", of=f"the width of {modality}")

@@ -37,3 +37,28 @@ def pad():
         return padded
 
     return make
+
+
+@pytest.fixture
+def singly():
+    """Each utterance's real frames alone, without padding: a list of {modality: x_1TD}."""
+
+    def make(encoded):
+        size = len(next(iter(encoded.values())).mask_BT)
+        return [{m: e.x_BTD[i][e.mask_BT[i]][None] for m, e in encoded.items()} for i in range(size)]
+
+    return make
+
+
+@pytest.fixture
+def shake():
+    """Draw every parameter anew: some start at zero or one, where a mistake in them would not show."""
+
+    def make(module):
+        source = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=source, dtype=torch.float64))
+        return module.double().eval()
+
+    return make
