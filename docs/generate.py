@@ -33,6 +33,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[pipelines.NAME]": (spec.PipelineSpec, ""),
     "[pipelines.NAME.train]": (spec.TrainSpec, ""),
     "[pipelines.NAME.single]": (spec.SingleSpec, ""),
+    "[[pipelines.NAME.stages]]": (spec.StageSpec, ""),
     "A part": (
         spec.PartSpec,
         'Data, encoders, fusion and evaluators are parts: `{ use = "NAME", … }`. The part\'s options stand beside its '

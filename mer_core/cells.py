@@ -6,26 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import torch
-from accelerate import Accelerator
-from sklearn.metrics import recall_score
-
 from mer_core.checkpoint import save_weights
-from mer_core.compose import compose
 from mer_core.data.examples import Examples
-from mer_core.data.folds import Fold, hold_out
-from mer_core.device import make_accelerator
+from mer_core.data.folds import Fold
 from mer_core.events import CellEnded, CellEvent, CellStarted, InCell
 from mer_core.files import write_json, write_text
 from mer_core.manager import PluginManager
-from mer_core.pipeline import Pipeline
 from mer_core.provenance import plugin_modules
 from mer_core.report import evaluate, scalars
 from mer_core.rundir import RunDir
 from mer_core.scoring import digest_of, predict, predictions_text
-from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
-from mer_core.train import Trainer
+from mer_core.stages import epochs_before, go_on, run_stages, shifted
+from mer_core.training import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,56 +77,41 @@ class CellRunner:
         """Train, predict and store one cell; its predictions are written last."""
         spec, examples, seed, fold = self.spec, self.examples, task.seed, task.fold
         cell = self.run.cell(seed, fold.name)
-        accelerator = make_accelerator(self.device, spec)  # a cell's own: the scale of float16 losses moves with it
-        train, judged = _sides(spec, examples, fold)
-        seed_everything(seed, fold.name, "weights")
-        pipeline = compose(
-            spec,
-            self.manager,
-            num_classes=len(examples.classes),
-            class_weight_C=class_weights(examples, train) if spec.train.class_weights else None,
-        )
-        trainer = Trainer(
-            spec=spec.train,
-            accelerator=accelerator,
-            folder=cell.folder,
+        training = Training(
+            spec=spec,
+            manager=self.manager,
+            examples=examples,
+            fold=fold,
             seed_parts=(seed, fold.name),
-            score=(lambda p: _ua(p, examples, judged, accelerator)) if judged else None,
-            listener=listener,
+            device=self.device,
+            folder=cell.folder,
         )
+        stages = run_stages(training, listener)
+        told_of = shifted(listener, sum(epochs_before(spec)), sum(epochs_before(spec)) + spec.train.epochs)
+        pipeline = training.compose()
+        go_on(pipeline, stages)
+        trainer = training.trainer(told_of)
+        accelerator = trainer.accelerator
         progress = trainer.fit(
-            pipeline, examples, train, started=lambda epoch: listener(CellStarted(epoch, spec.train.epochs))
+            pipeline,
+            examples,
+            training.sides[0],
+            started=lambda epoch: told_of(CellStarted(epoch, spec.train.epochs)),
         )
         predictions = predict(pipeline, examples, fold.test, accelerator=accelerator)
         save_weights(cell.weights, pipeline)
         selected = progress.best_epoch or spec.train.epochs
         text = predictions_text(predictions)
-        told = {"selected_epoch": selected, "predictions_digest": digest_of(text), "epochs": progress.history}
+        told: dict[str, object] = {
+            "selected_epoch": selected,
+            "predictions_digest": digest_of(text),
+            "epochs": progress.history,
+        }
+        if stages:
+            told["stages"] = [stage.told() for stage in stages]
         write_json(cell.history, told)
         write_text(cell.predictions, text)
         trainer.clean_up()
         if accelerator.device.type != "cpu":  # make room at once; on a CPU the model goes with its accelerator
             accelerator.free_memory()
         listener(CellEnded(scalars(evaluate(spec, self.manager, predictions))))
-
-
-def class_weights(examples: Examples, train: Sequence[int]) -> torch.Tensor:
-    """Return inverse class frequencies, scaled so that their mean over the training utterances is 1; absent: 0."""
-    counts_C = torch.bincount(torch.tensor([examples.label(i) for i in train]), minlength=len(examples.classes))
-    present = counts_C > 0
-    weight_C = torch.where(present, len(train) / (present.sum() * counts_C.clamp(min=1)), 0.0)
-    return weight_C.float()
-
-
-def _sides(spec: PipelineSpec, examples: Examples, fold: Fold) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the utterances to train on, and those that select the epoch (none for `last`)."""
-    if spec.train.select == "inner":
-        inner = hold_out(examples.utterances, fold, spec.folds)
-        return inner.train, inner.test
-    return fold.train, fold.test if spec.train.select == "test" else ()
-
-
-def _ua(pipeline: Pipeline, examples: Examples, indices: Sequence[int], accelerator: Accelerator) -> float:
-    predictions = predict(pipeline, examples, indices, accelerator=accelerator)
-    occurring = sorted(set(predictions.labels))
-    return float(recall_score(predictions.labels, predictions.predicted, labels=occurring, average="macro"))

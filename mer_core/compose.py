@@ -99,6 +99,8 @@ def compose(
         tasks=tasks,
         task_weights={task.use: task.weight for task in spec.aux},
         class_weight_C=torch.ones(num_classes) if class_weight_C is None else class_weight_C,
+        focal_gamma=spec.train.focal_gamma,
+        label_smoothing=spec.train.label_smoothing,
     )
 
 

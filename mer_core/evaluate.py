@@ -80,6 +80,8 @@ def evaluate_trained(
         "together": figures,
         "confusion": {name: figure for name, figure in figures.items() if isinstance(figure, list)},
         "left_out": left_out,
+        "uses_context": info.get("uses_context", {}),
+        "remarks": info.get("remarks", []),
         "provenance": provenance(trained.spec, trained.manager)
         | {"corpus": corpus_fingerprint([u for u in utterances if u.id not in left_out])},
     }

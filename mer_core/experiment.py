@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,20 @@ import torch
 
 from mer_core.cells import CellRunner, CellTask
 from mer_core.compose import build, compose
+from mer_core.data.context import check_dialogs
 from mer_core.data.examples import Examples, prepare
 from mer_core.data.folds import Fold, make_folds, pick_fold
 from mer_core.data.store import FeatureStore, cache_root
+from mer_core.data.votes import soft_labels
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, SpecError
 from mer_core.events import CellEnded, Listener, Note, Preparing, silent
 from mer_core.listing import write_listing
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
-from mer_core.protocols import Corpus
+from mer_core.protocols import Corpus, RatedCorpus
 from mer_core.provenance import corpus_fingerprint, folds_hash, provenance
+from mer_core.remarks import about
 from mer_core.report import evaluate, scalars, write_report
 from mer_core.resolve import expand
 from mer_core.rundir import RunDir, check_place, open_run
@@ -32,7 +35,7 @@ from mer_core.spec import PipelineSpec
 from mer_core.types import Utterance
 from mer_core.workers import num_workers, run_cells
 
-_OF_THE_MODEL = {"summary", "fusion", "aux", "single", "evaluators", "train"}
+_OF_THE_MODEL = {"summary", "fusion", "aux", "single", "evaluators", "train", "stages"}
 """Keys of a pipeline that change nothing in what its encoders prepare."""
 
 
@@ -117,11 +120,14 @@ class Experiment:
         spec = expand(self.manager, self.spec)
         device = make_accelerator(self.device, spec).device
         corpus, utterances = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
+        _shares(spec, corpus, utterances)
         self._folds(spec, utterances)  # fail on the protocol before minutes of preparation
         pipeline = self._composed(spec, utterances, device)
+        check_dialogs(pipeline, utterances)
         examples, left_out = shared.examples(spec, lambda: self._prepared(spec, pipeline, utterances))
+        examples = replace(examples, shares=_shares(spec, corpus, examples.utterances))
         folds = self._folds(spec, examples.utterances)
-        info = self._info(spec, corpus, examples, folds, left_out)
+        info = self._info(spec, corpus, examples, folds, left_out) | about(pipeline)
         return Ready(spec, examples, folds, info, device, sum(p.numel() for p in pipeline.parameters()))
 
     def runner(self, run: RunDir, ready: Ready) -> CellRunner:
@@ -191,6 +197,14 @@ class Experiment:
 
 def _classes(utterances: Sequence[Utterance]) -> list[str]:
     return sorted({str(u.label) for u in utterances})
+
+
+def _shares(spec: PipelineSpec, corpus: Corpus, utterances: Sequence[Utterance]) -> list[list[float]] | None:
+    """Return the shares of the classes in the raters' votes, where the pipeline is trained on them."""
+    if not spec.train.soft_labels:
+        return None
+    class_of = corpus.class_of if isinstance(corpus, RatedCorpus) else {}
+    return soft_labels(utterances, _classes(utterances), class_of)
 
 
 def read_corpus(spec: PipelineSpec, manager: PluginManager) -> tuple[Corpus, list[Utterance]]:

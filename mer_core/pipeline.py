@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
+from mer_core.losses import emotion_loss
 from mer_core.protocols import Encoder, ScoringFusion
 from mer_core.types import Batch, Encoded, Inputs, Prepared, Step
 
@@ -36,6 +36,8 @@ class Pipeline(nn.Module):
         tasks: auxiliary tasks by plugin name.
         task_weights: the weight of each task in the sum.
         class_weight_C: weight of an utterance's main loss by its class; mean 1 over the training set.
+        focal_gamma: of the main loss, as `emotion_loss` takes it.
+        label_smoothing: of the main loss, as `emotion_loss` takes it.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Pipeline(nn.Module):
         tasks: Mapping[str, nn.Module],
         task_weights: Mapping[str, float],
         class_weight_C: Float[Tensor, " C"],
+        focal_gamma: float = 0.0,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         # Modalities are put in order here and nowhere else.
@@ -56,6 +60,7 @@ class Pipeline(nn.Module):
         self.classifier = classifier
         self.tasks = nn.ModuleDict(tasks)
         self.task_weights = dict(task_weights)
+        self.focal_gamma, self.label_smoothing = focal_gamma, label_smoothing
         self.register_buffer("class_weight_C", class_weight_C)
 
     def encoder(self, modality: str) -> Encoder:
@@ -82,7 +87,7 @@ class Pipeline(nn.Module):
         logits_BC = self.classify(fused_BF)
         if generator is None:
             return Output(logits_BC, {}, None)
-        losses = {MAIN_LOSS: self._main_loss(logits_BC, batch.labels_B)}
+        losses = {MAIN_LOSS: self._main_loss(logits_BC, batch)}
         if self.tasks:
             step = Step(
                 encoded=encoded,
@@ -99,7 +104,9 @@ class Pipeline(nn.Module):
         total = losses[MAIN_LOSS] + sum(self.task_weights[n] * losses[n] for n in self.tasks)
         return Output(logits_BC, losses, total)
 
-    def _main_loss(self, logits_BC: Float[Tensor, "B C"], labels_B: Int[Tensor, " B"]) -> Tensor:
-        loss_B = functional.cross_entropy(logits_BC.float(), labels_B, reduction="none")
+    def _main_loss(self, logits_BC: Float[Tensor, "B C"], batch: Batch) -> Tensor:
+        labels_B, shares_BC = batch.labels_B, batch.shares_BC
+        gamma, smoothing = self.focal_gamma, self.label_smoothing
+        loss_B = emotion_loss(logits_BC, labels_B, shares_BC, gamma=gamma, smoothing=smoothing)
         # A mean over utterances, not over weights: the sum over batches must equal the loss of one large batch.
         return (loss_B * cast(Tensor, self.class_weight_C)[labels_B]).mean()

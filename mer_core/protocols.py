@@ -54,6 +54,39 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class ContextEncoder(Encoder, Protocol):
+    """An encoder that reads what is said around an utterance: `utterance.before` and `utterance.after`.
+
+    They hold up to `context` neighbours of the same dialog (fewer at its ends, none where the corpus knows no dialogs),
+    nearest to the utterance last and first. Runs of such a pipeline are marked "uses context".
+    """
+
+    context: int
+    """How many utterances it reads on either side; 0 for none."""
+
+
+@runtime_checkable
+class NormalisingEncoder(Encoder, Protocol):
+    """An encoder whose features are fixed, and have the mean and the spread of their speaker taken out by the core.
+
+    What `collate` is given is then normalised: over all frames of all utterances of a speaker each number has mean 0
+    and deviation 1. No label is used; the utterances that are tested count too, and runs say so.
+    """
+
+    per_speaker: Sequence[str]
+    """Names of the prepared tensors, (T, ...) floats each, that are normalised; empty for none."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """An encoder, fusion or auxiliary task of which something must be said wherever its figures stand."""
+
+    def remarks(self) -> Sequence[str]:
+        """Return short sentences: an approximation, something that was not at hand; none is usual."""
+        ...
+
+
+@runtime_checkable
 class Fusion(Protocol):
     """From the encoded modalities to one vector per utterance. Built as `Fusion(config, input_dims={modality: D})`.
 
@@ -117,3 +150,11 @@ class Corpus(Protocol):
             DataError: the place does not exist, or is not this corpus.
         """
         ...
+
+
+@runtime_checkable
+class RatedCorpus(Corpus, Protocol):
+    """A corpus whose field `raters` names categories otherwise than its labels: needed for `train.soft_labels`."""
+
+    class_of: Mapping[str, str]
+    """From a category that raters chose to the class it counts as; others count as themselves."""

@@ -57,6 +57,9 @@ def _parts(spec: PipelineSpec) -> dict[str, tuple[Kind, str]]:
     parts: dict[str, tuple[Kind, str]] = {f"encoders.{m}": ("encoder", p.use) for m, p in spec.encoders.items()}
     parts["fusion"] = ("fusion", spec.fusion.use)
     parts |= {f"aux.{task.use}": ("aux", task.use) for task in spec.aux}
+    for number, stage in enumerate(spec.stages):
+        parts[f"stages.{number}.fusion"] = ("fusion", stage.fusion.use)
+        parts |= {f"stages.{number}.aux.{task.use}": ("aux", task.use) for task in stage.aux}
     parts |= {f"evaluators.{part.use}": ("evaluator", part.use) for part in spec.evaluators}
     if spec.data is not None:
         parts["data"] = ("corpus", spec.data.use)

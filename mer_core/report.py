@@ -58,6 +58,8 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
         "confusion": _pooled(rows),
         "ceilings": info.get("ceilings", {}),
         "left_out": info.get("left_out", {}),
+        "uses_context": info.get("uses_context", {}),
+        "remarks": info.get("remarks", []),
         "provenance": info["provenance"] | {"corpus": info["corpus"], "folds_hash": info["folds_hash"]},
     }
     write_json(run.report, report)

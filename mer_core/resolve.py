@@ -15,10 +15,10 @@ from mer_core.errors import PluginError, SpecError, suggest
 from mer_core.manager import PluginManager
 from mer_core.plugin import Kind
 from mer_core.registry import Registry, Table
-from mer_core.spec import AuxSpec, PartSpec, PipelineSpec, SingleSpec, TrainSpec
+from mer_core.spec import AuxSpec, PartSpec, PipelineSpec, SingleSpec, StageSpec, TrainSpec
 from mer_core.validation import field_names, spec_error
 
-_KEYS = field_names(PipelineSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+_KEYS = field_names(PipelineSpec, PartSpec, AuxSpec, SingleSpec, StageSpec, TrainSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,15 @@ def expand(manager: PluginManager, spec: PipelineSpec) -> PipelineSpec:
     table["encoders"] = {m: full("encoder", part, f"encoders.{m}") for m, part in sorted(spec.encoders.items())}
     table["fusion"] = full("fusion", spec.fusion, "fusion")
     table["aux"] = [full("aux", task, f"aux.{task.use}") for task in spec.aux]
+    table["stages"] = [
+        stage.model_dump(mode="json")
+        | {
+            "fusion": full("fusion", stage.fusion, f"stages.{number}.fusion"),
+            "aux": [full("aux", task, f"stages.{number}.aux.{task.use}") for task in stage.aux],
+            "train": (stage.train or spec.train).model_dump(mode="json"),
+        }
+        for number, stage in enumerate(spec.stages)
+    ]
     table["evaluators"] = [full("evaluator", part, f"evaluators.{part.use}") for part in spec.evaluators]
     return PipelineSpec.model_validate(table)
 
@@ -113,6 +122,8 @@ def _keep_modalities(table: Table, modalities: Sequence[str]) -> None:
             known = ", ".join(sorted(encoders))
             raise SpecError(f'modality "{modality}" is not known{suggest(modality, encoders)}. Known: {known}.')
     table["encoders"] = {modality: encoders[modality] for modality in modalities}
+    if "stages" in table:
+        table["stages"] = [stage for stage in table["stages"] if set(stage["encoders"]) <= set(modalities)]
     if len(table["encoders"]) == 1 and len(encoders) > 1 and "single" in table:
         table["aux"] = []
         table.update(copy.deepcopy(table["single"]))

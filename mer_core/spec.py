@@ -71,10 +71,34 @@ class TrainSpec(Closed):
     """Dropout before the classifier."""
     class_weights: bool = False
     """Weigh each utterance of the main loss by the inverse frequency of its class in the training set."""
+    focal_gamma: Annotated[float, Field(ge=0.0)] = 0.0
+    """Focal main loss: by what power of 1 - p an utterance that is right already counts less; 0 is cross entropy."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of each label that the main loss spreads evenly over all classes."""
+    soft_labels: bool = False
+    """Train the main loss on the shares of the raters' votes (field `raters`) instead of the label; scoring does not
+    change."""
     precision: Precision = "float32"
     """Arithmetic of the forward pass; weights stay in float32."""
     select: Selection = "last"
     """Which epoch is scored: the last; the best on a held-out part of training (`inner`); the best on the test fold."""
+
+
+class StageSpec(Closed):
+    """A training that comes before the pipeline's own: some encoders, with a fusion and a classifier for the while.
+
+    The encoders go on with what they learned; fusion and classifier are dropped. Its result is kept and re-used by
+    every run with the same stage, fold, seed and training utterances.
+    """
+
+    encoders: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Keys of the encoders that are trained."""
+    fusion: PartSpec
+    """What pools or fuses them."""
+    aux: tuple[AuxSpec, ...] = ()
+    """Auxiliary tasks."""
+    train: TrainSpec | None = None
+    """How it is trained; as the pipeline where it is not given."""
 
 
 class PipelineSpec(Closed):
@@ -99,8 +123,17 @@ class PipelineSpec(Closed):
     """Whose figures the report holds."""
     train: TrainSpec = TrainSpec()
     """How it is trained."""
+    stages: tuple[StageSpec, ...] = ()
+    """Trainings that come before, one after the other."""
     may_lack: tuple[str, ...] = ("text",)
     """Modalities that an utterance may be without: it then counts as an empty transcript, or as a short silence."""
+
+    @model_validator(mode="after")
+    def _stages_train_encoders(self) -> PipelineSpec:
+        strangers = sorted({key for stage in self.stages for key in stage.encoders} - self.encoders.keys())
+        if strangers:
+            raise ValueError(f"stages train encoders that the pipeline does not have: {', '.join(strangers)}")
+        return self
 
 
 class PluginsSpec(Closed):

@@ -35,7 +35,11 @@ class AudioSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """One utterance of a corpus. What a corpus does not have is None; `fields` holds whatever else it knows."""
+    """One utterance of a corpus. What a corpus does not have is None; `fields` holds whatever else it knows.
+
+    `before` and `after` are its neighbours in the dialog, in the order in which they are said and without their labels;
+    the core fills them in for encoders that ask for `context`, a corpus leaves them empty.
+    """
 
     id: str
     audio: AudioSpan | None = None
@@ -44,6 +48,8 @@ class Utterance:
     speaker: str | None = None
     session: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[Utterance] = ()
+    after: Sequence[Utterance] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,15 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A collated batch: the utterances, each modality's inputs, and the labels as class numbers."""
+    """A collated batch: the utterances, each modality's inputs, and the labels as class numbers.
+
+    `shares_BC` are the shares of the classes in the raters' votes, where a pipeline trains on them.
+    """
 
     utterances: Sequence[Utterance]
     inputs: Mapping[str, Inputs]
     labels_B: Int[Tensor, " B"]
+    shares_BC: Float[Tensor, "B C"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def _show(evaluation: Evaluation, out: Path | None) -> None:
     for matrix in results.confusion_tables(report):
         console.table(matrix)
     console.line()
-    for text in results.left_out_lines(report):
+    for text in [*results.remark_lines(report), *results.left_out_lines(report)]:
         console.line(text)
     if out is not None:
         console.line(f"written to: {out}")

@@ -74,6 +74,11 @@ def left_out_lines(report: Report, *, most: int = 10) -> list[str]:
     return lines + ([f"  … and {len(left_out) - most} more, in report.json"] if len(left_out) > most else [])
 
 
+def remark_lines(report: Report) -> list[str]:
+    """Return what must be said beside the figures."""
+    return [f"remark: {text}" for text in report["remarks"]]
+
+
 def _fold_row(fold: str, cells: Sequence[Row], figures: Sequence[str]) -> list[str]:
     own = [cell for cell in cells if cell["fold"] == fold]
     means = [statistics.fmean(cell["figures"][name] for cell in own) for name in figures]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mer_core.data.context import contexts, seen_by, with_neighbours
+from mer_core.data.speakers import Spreads, normalised, normalised_names, spreads
 from mer_core.data.store import FeatureStore, encoder_key, item_key
 from mer_core.errors import DataError
 from mer_core.pipeline import Pipeline
@@ -26,9 +28,20 @@ class Examples:
     lengths: Sequence[int]
     store: FeatureStore
     classes: Sequence[str]
+    spreads: Mapping[str, Spreads] = field(default_factory=dict)
+    """By encoder, of those whose features are normalised by speaker."""
+    shares: Sequence[Sequence[float]] | None = None
+    """Of the classes in the raters' votes, where the main loss is trained on them."""
 
     def item(self, index: int) -> dict[str, Prepared]:
-        """Return an utterance's prepared tensors by modality."""
+        """Return an utterance's prepared tensors by modality, normalised where its encoder asks for it."""
+        speaker = str(self.utterances[index].speaker)
+        return {
+            m: normalised(item, self.spreads[m][speaker]) if m in self.spreads else item
+            for m, item in self._stored(index).items()
+        }
+
+    def _stored(self, index: int) -> dict[str, Prepared]:
         items = {m: self.store.get(key) for m, key in self.keys[index].items()}
         lost = [m for m, item in items.items() if item is None]
         if lost:
@@ -37,6 +50,17 @@ class Examples:
                 hint="Run again with --resume: it is made anew.",
             )
         return {m: item for m, item in items.items() if item is not None}
+
+    def with_spreads(self, pipeline: Pipeline) -> Examples:
+        """Return the examples with the statistics of each speaker, for the encoders that ask for them."""
+        names = {m: normalised_names(pipeline.encoder(m)) for m in pipeline.encoders}
+        everyone = range(len(self.utterances))
+        found = {
+            m: spreads(((str(self.utterances[i].speaker), self._stored(i)[m]) for i in everyone), of_encoder)
+            for m, of_encoder in names.items()
+            if of_encoder
+        }
+        return replace(self, spreads=found)
 
     def label(self, index: int) -> int:
         """Return an utterance's class number; 0 where it has no label."""
@@ -89,6 +113,7 @@ def prepare(
         DataError: utterances cannot be used (all are named), and `skip_bad` is off.
     """
     encoder_keys = {m: encoder_key(pipeline.encoder(m)) for m in pipeline.encoders}
+    utterances = with_neighbours(utterances, max(contexts(pipeline).values(), default=0))
     bad = Bad()
     kept: list[tuple[Utterance, dict[str, str], int]] = []
     for done, utterance in enumerate(utterances):
@@ -99,9 +124,8 @@ def prepare(
         progress(done + 1, len(utterances))
     if not skip_bad:
         bad.raise_if_any(len(utterances))
-    return Examples([u for u, _, _ in kept], [k for _, k, _ in kept], [n for _, _, n in kept], store, classes), (
-        bad.reasons
-    )
+    examples = Examples([u for u, _, _ in kept], [k for _, k, _ in kept], [n for _, _, n in kept], store, classes)
+    return examples.with_spreads(pipeline), bad.reasons
 
 
 def _prepare_one(
@@ -115,12 +139,16 @@ def _prepare_one(
     for modality, encoder_part in encoder_keys.items():
         if not may_be_without(modality, may_lack) and lacks(utterance, modality):
             raise DataError(f"it has no {modality}")
-        keys[modality] = item_key(utterance, encoder_part)
+        encoder = pipeline.encoder(modality)
+        if normalised_names(encoder) and utterance.speaker is None:
+            raise DataError(f"it has no speaker, and encoders.{modality} normalises by speaker")
+        seen = seen_by(encoder, utterance)
+        keys[modality] = item_key(seen, encoder_part)
         item = store.get(keys[modality])
         if item is None:
-            item = pipeline.encoder(modality).prepare(utterance)
+            item = encoder.prepare(seen)
             store.put(keys[modality], item)
-        length += pipeline.encoder(modality).num_frames(item)
+        length += encoder.num_frames(item)
     return keys, length
 
 
@@ -140,7 +168,8 @@ def loader(pipeline: Pipeline, examples: Examples, batches: Sequence[Sequence[in
     def collate(indices: list[int]) -> Batch:
         inputs = pipeline.collate([examples.item(i) for i in indices])
         labels_B = torch.tensor([examples.label(i) for i in indices])
-        return Batch([examples.utterances[i] for i in indices], inputs, labels_B)
+        shares_BC = None if examples.shares is None else torch.tensor([examples.shares[i] for i in indices])
+        return Batch([examples.utterances[i] for i in indices], inputs, labels_B, shares_BC)
 
     everything: Sequence[int] = range(len(examples.utterances))
     return DataLoader(everything, batch_sampler=batches, collate_fn=collate)  # type: ignore[arg-type]
@@ -149,7 +178,8 @@ def loader(pipeline: Pipeline, examples: Examples, batches: Sequence[Sequence[in
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """Return the batch with its tensors on a device."""
     inputs = {m: {k: v.to(device, non_blocking=True) for k, v in part.items()} for m, part in batch.inputs.items()}
-    return Batch(batch.utterances, inputs, batch.labels_B.to(device, non_blocking=True))
+    shares_BC = None if batch.shares_BC is None else batch.shares_BC.to(device, non_blocking=True)
+    return Batch(batch.utterances, inputs, batch.labels_B.to(device, non_blocking=True), shares_BC)
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -60,11 +60,15 @@ def item_key(utterance: Utterance, encoder: str) -> str:
     """Return the key of an utterance's prepared item: `encoder_key`, and all that an encoder may read.
 
     That is everything but the label: the content of the recording (its path does not count), the words, and what else
-    the corpus knows, which an encoder of another modality may follow to a file of its own.
+    the corpus knows, which an encoder of another modality may follow to a file of its own; the same of its neighbours.
     """
-    u = utterance
-    read = [encoder, _audio(u), u.text, u.id, u.speaker, u.session, sorted(u.fields.items())]
+    around = [[_read(near) for near in side] for side in (utterance.before, utterance.after)]
+    read = [encoder, *_read(utterance), *(around if any(around) else ())]
     return hashlib.blake2b(json.dumps(read).encode(), digest_size=20).hexdigest()
+
+
+def _read(u: Utterance) -> list[object]:
+    return [_audio(u), u.text, u.id, u.speaker, u.session, sorted(u.fields.items())]
 
 
 def _audio(utterance: Utterance) -> list[str | float | None]:

@@ -95,22 +95,29 @@ class ToyEncoder(nn.Module):
         """Dropout on the frames."""
         frozen: bool = False
         """Do not train the layer."""
+        context: int = Field(default=0, ge=0)
+        """Neighbours on either side whose frames are read too."""
+        speaker_norm: bool = False
+        """Normalise the numbers by speaker."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.modality = config.modality
         self.output_dim = config.dim
+        self.context = config.context
+        self.per_speaker = ("x",) if config.speaker_norm else ()
         self.calls = 0
         self.layer = nn.Linear(1, config.dim).requires_grad_(not config.frozen)
         self.dropout = nn.Dropout(config.dropout)
 
     def cache_key(self) -> str:
-        """Return the field that is read."""
-        return f"toy 1 {self.modality}"
+        """Return the field that is read, and how far around."""
+        return f"toy 2 {self.modality} {self.context}"
 
     def prepare(self, utterance: Utterance) -> Prepared:
         """Return `x` of shape [T, 1]; one frame of zero where the utterance lacks the field."""
-        frames = utterance.fields.get(self.modality, "0")
+        near = [*utterance.before, utterance, *utterance.after]
+        frames = " ".join(one.fields.get(self.modality, "0") for one in near)
         if frames == BAD:
             raise DataError(f"{self.modality} of {utterance.id} is unreadable")
         return {"x": torch.tensor([[float(frame)] for frame in frames.split()])}

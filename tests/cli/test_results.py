@@ -2,7 +2,7 @@
 
 import math
 
-from mer_cli.results import ceilings_table, confusion_tables, figures_table, left_out_lines
+from mer_cli.results import ceilings_table, confusion_tables, figures_table, left_out_lines, remark_lines
 from mer_core.report import summarise
 
 
@@ -60,3 +60,8 @@ def test_a_long_list_of_what_was_left_out_is_cut():
     assert lines[1] == "  u0: bad"
     assert lines[-1] == "  … and 2 more, in report.json"
     assert len(lines) == 12
+
+
+def test_remarks_are_told_one_by_one():
+    assert remark_lines(report([], remarks=["fusion: an approximation"])) == ["remark: fusion: an approximation"]
+    assert remark_lines(report([], remarks=[])) == []

@@ -87,6 +87,9 @@ CAUGHT = {
         "Local": "prepare-in-other-processes",
         "StaleKey": "cache-key-follows-prepare",
         "RandomKey": "cache-key-follows-prepare",
+        "DeafToContext": "context-is-read",
+        "NeedsNeighbours": "context-is-read",
+        "NamesNoTensor": "normalised-by-speaker",
         "MaskOneShort": "mask-matches-length",
         "MaskOfOnes": "mask-matches-length",
         "NormalisesOverPadding": "batch-does-not-matter",
@@ -137,7 +140,12 @@ OTHER = {  # what is told without failing
     ("fusion", "OrderFree"): ("frame-order-matters", "relaxed", "declared order_free"),
     ("fusion", "BranchesOnValues"): ("can-be-traced", "reported", "torch.export"),
 }
-RIGHT = [*((kind, "Right") for kind in FILES), ("encoder", "RightSound"), ("fusion", "Scores")]
+RIGHT = [
+    *((kind, "Right") for kind in FILES),
+    ("encoder", "RightSound"),
+    ("fusion", "Scores"),
+    ("encoder", "ReadsContext"),
+]
 NEVER_FAIL = {"options-are-explained", "batch-does-not-matter-in-training", "can-be-traced"}
 
 

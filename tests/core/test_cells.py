@@ -4,13 +4,14 @@ import pickle
 import pytest
 from safetensors.torch import load_file
 
-from mer_core import cells
-from mer_core.cells import CellRunner, CellTask, class_weights
+from mer_core import cells, training
+from mer_core.cells import CellRunner, CellTask
 from mer_core.data.folds import make_folds
 from mer_core.events import CellEnded, CellStarted, EpochEnded
 from mer_core.report import evaluate, scalars
 from mer_core.rundir import RunDir
 from mer_core.scoring import read_predictions
+from mer_core.training import class_weights
 
 TRAIN = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
 
@@ -86,7 +87,8 @@ def test_the_utterances_that_select_the_epoch_are_those_that_were_asked_for(cell
         scored.append(tuple(indices))
         return real(pipeline, examples, indices, **kwargs)
 
-    monkeypatch.setattr(cells, "predict", watch)
+    for module in (cells, training):
+        monkeypatch.setattr(module, "predict", watch)
     runner, task = cell(select=select)
     runner(task, lambda event: None)
     *selecting, last = scored

@@ -12,35 +12,11 @@ from safetensors.torch import load_file
 
 from mer_core.errors import DataError, RunError, SpecError
 from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Preparing, Stepped
-from mer_core.experiment import Experiment
 from mer_core.pipeline import Pipeline
 from mer_core.report import write_report
-from mer_core.spec import PipelineSpec
-from mer_core.testing.toys import BAD, CLASSES, ToyCorpus, toy_table
+from mer_core.testing.toys import BAD, CLASSES
 
 QUICK = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
-
-
-@pytest.fixture
-def experiment(manager, store, tmp_path):
-    def make(*, out="run", pipeline=None, corpus=None, **settings):
-        table = {"train": QUICK, "data": {"use": "toy", "utterances": 24} | (corpus or {})} | (pipeline or {})
-        spec = PipelineSpec.model_validate(toy_table(**table))
-        fixed = {"name": "toy", "spec": spec, "manager": manager, "out": tmp_path / out, "device": "cpu"}
-        return Experiment(**{"store": store} | fixed | settings)
-
-    return make
-
-
-@pytest.fixture
-def change_corpus(monkeypatch):
-    """Change the utterances that the toy corpus gives."""
-
-    def change(how):
-        real = ToyCorpus.read
-        monkeypatch.setattr(ToyCorpus, "read", lambda self: how(real(self)))
-
-    return change
 
 
 def told(events, kind):

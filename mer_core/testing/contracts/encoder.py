@@ -135,6 +135,45 @@ class EncoderContract(ModuleContract):
         matter = [name for name, changed in tried.items() if changed]
         self.saw(f"tried {', '.join(tried) or 'no option'}; prepare depends on {', '.join(matter) or 'none'}")
 
+    def test_context_is_read(self) -> None:
+        """An encoder with `context` works at the ends of a dialog too, and what is said around changes its result.
+
+        Mend: read utterance.before and utterance.after, of any length up to context; set context = 0 without them.
+        """
+        size = getattr(self.encoder(), "context", 0)
+        assert isinstance(size, int), f"context is {size!r}, not a number of utterances"
+        assert size >= 0, f"context is {size}"
+        if not size:
+            return self.saw("no context")
+        words = [*self.utterances, replace(self.utterances[0], id="another", text="nobody knows why")]
+        near = [replace(u, label=None) for u in (words * size)[:size]]
+        around = {"before": (near, ()), "after": ((), near), "both": (near, near)}
+        first = self.utterances[1]
+        alone = self._encode(self.encoder(), [first])
+        assert is_finite(alone.x_BTD), "without neighbours the frames hold NaN or infinity"
+        for place, (before, after) in around.items():
+            found = self._encode(self.encoder(), [replace(first, before=before, after=after)])
+            assert is_finite(found.x_BTD), f"with neighbours {place} the frames hold NaN or infinity"
+            assert difference(alone.x_BTD, found.x_BTD) > CLOSE, f"neighbours {place} do not change the result"
+        return self.saw(f"{size} on either side")
+
+    def test_normalised_by_speaker(self) -> None:
+        """What `per_speaker` names are tensors of `prepare`: floats, one row a frame, as wide for every utterance.
+
+        Mend: name the keys of what prepare returns; give features of one vector an axis of one frame.
+        """
+        encoder = self.encoder()
+        names = getattr(encoder, "per_speaker", ())
+        items = [encoder.prepare(utterance) for utterance in self.utterances] if names else []
+        for name in names:
+            lacking = [sorted(item) for item in items if name not in item]
+            assert not lacking, f"per_speaker names {name}, and prepare gives {', '.join(lacking[0])}"
+            shapes = {tuple(item[name].shape[1:]) for item in items}
+            assert all(item[name].is_floating_point() for item in items), f"{name} is {items[0][name].dtype}"
+            assert len(shapes) == 1, f"frames of {name} have shapes {sorted(shapes)}"
+            assert items[0][name].ndim > 1, f"{name} has no axis of frames"
+        self.saw(", ".join(names) or "none")
+
     def test_mask_matches_length(self) -> None:
         """Each utterance has `num_frames` real frames, at the start, and the batch is as long as the longest.
 

@@ -11,7 +11,7 @@ from mer_core.config import PluginConfig
 from mer_core.errors import DataError, suggest
 from mer_core.types import AudioSpan, Utterance
 from mer_plugins.corpora.iemocap_counts import class_counts
-from mer_plugins.corpora.iemocap_format import RAW_LABELS, Turn, parse_evaluation, parse_transcript, tidy
+from mer_plugins.corpora.iemocap_format import RATER_LABELS, RAW_LABELS, Turn, parse_evaluation, parse_transcript, tidy
 
 _EVALUATION = Path("dialog/EmoEvaluation")
 _TRANSCRIPTS = Path("dialog/transcriptions")
@@ -58,6 +58,12 @@ class Iemocap:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.path = config.path.expanduser()
+
+    @property
+    def class_of(self) -> dict[str, str]:
+        """From a category of the raters (`Neutral state`) to the class that its label (`neu`) counts as."""
+        labels = self.config.labels
+        return {category: labels[label] for category, label in RATER_LABELS.items() if label in labels}
 
     def read(self) -> list[Utterance]:
         """Return the utterances sorted by id.

@@ -9,6 +9,19 @@ from dataclasses import dataclass
 from mer_core.errors import DataError
 
 RAW_LABELS = ("neu", "hap", "exc", "ang", "sad", "fru", "sur", "fea", "dis", "oth", "xxx")
+RATER_LABELS = {
+    "Neutral state": "neu",
+    "Happiness": "hap",
+    "Excited": "exc",
+    "Anger": "ang",
+    "Sadness": "sad",
+    "Frustration": "fru",
+    "Surprise": "sur",
+    "Fear": "fea",
+    "Disgust": "dis",
+    "Other": "oth",
+}
+"""From what a rater chose to the label of the same name."""
 
 _TURN = re.compile(r"\[\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*\]\s+(\S+)\s+(\S+)\s+\[([^\]]*)\]\s*")
 _ID = re.compile(r"Ses(\d\d)[FM]_(\S+)_([FM])\d+")

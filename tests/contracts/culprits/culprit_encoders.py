@@ -220,3 +220,31 @@ class ExtraState(Right):
 
     def set_extra_state(self, state):
         pass
+
+
+class DeafToContext(Right):
+    context = 2
+
+
+class NeedsNeighbours(Right):
+    context = 1
+
+    def words(self, utterance):
+        return [*super().words(utterance.before[-1]), *super().words(utterance)]
+
+
+class ReadsContext(Right):
+    """Right too: the words around come first and last."""
+
+    context = 2
+
+    def words(self, utterance):
+        return [
+            word
+            for one in (*utterance.before, utterance, *utterance.after)
+            for word in super(ReadsContext, self).words(one)
+        ]
+
+
+class NamesNoTensor(Right):
+    per_speaker = ("features",)

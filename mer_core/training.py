@@ -1,0 +1,86 @@
+"""Training one pipeline on one side of a fold: a cell's own, or one of the stages before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from sklearn.metrics import recall_score
+
+from mer_core.compose import compose
+from mer_core.data.examples import Examples
+from mer_core.data.folds import Fold, hold_out
+from mer_core.device import make_accelerator
+from mer_core.events import CellEvent
+from mer_core.manager import PluginManager
+from mer_core.pipeline import Pipeline
+from mer_core.scoring import predict
+from mer_core.seeds import seed_everything
+from mer_core.spec import PipelineSpec
+from mer_core.train import Trainer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What to train on, and what decides the draws.
+
+    Args:
+        spec: the expanded pipeline.
+        manager: where its parts come from.
+        examples: the prepared corpus.
+        fold: whose training side is learned.
+        seed_parts: what every seed is derived from.
+        device: as `make_accelerator` takes it.
+        folder: where checkpoints are kept while training goes on.
+    """
+
+    spec: PipelineSpec
+    manager: PluginManager
+    examples: Examples
+    fold: Fold
+    seed_parts: tuple[int | str, ...]
+    device: str
+    folder: Path
+
+    @property
+    def sides(self) -> tuple[Sequence[int], Sequence[int]]:
+        """The utterances to train on, and those that select the epoch (none for `last`)."""
+        if self.spec.train.select == "inner":
+            inner = hold_out(self.examples.utterances, self.fold, self.spec.folds)
+            return inner.train, inner.test
+        return self.fold.train, self.fold.test if self.spec.train.select == "test" else ()
+
+    def compose(self) -> Pipeline:
+        """Return the pipeline with fresh weights."""
+        seed_everything(*self.seed_parts, "weights")
+        weight_C = class_weights(self.examples, self.sides[0]) if self.spec.train.class_weights else None
+        return compose(self.spec, self.manager, num_classes=len(self.examples.classes), class_weight_C=weight_C)
+
+    def trainer(self, listener: Callable[[CellEvent], None]) -> Trainer:
+        """Return what trains it, with an accelerator of its own: the scale of float16 losses moves with it."""
+        judged, accelerator = self.sides[1], make_accelerator(self.device, self.spec)
+        return Trainer(
+            spec=self.spec.train,
+            accelerator=accelerator,
+            folder=self.folder,
+            seed_parts=self.seed_parts,
+            score=(lambda p: _ua(p, self.examples, judged, accelerator)) if judged else None,
+            listener=listener,
+        )
+
+
+def class_weights(examples: Examples, train: Sequence[int]) -> torch.Tensor:
+    """Return inverse class frequencies, scaled so that their mean over the training utterances is 1; absent: 0."""
+    counts_C = torch.bincount(torch.tensor([examples.label(i) for i in train]), minlength=len(examples.classes))
+    present = counts_C > 0
+    weight_C = torch.where(present, len(train) / (present.sum() * counts_C.clamp(min=1)), 0.0)
+    return weight_C.float()
+
+
+def _ua(pipeline: Pipeline, examples: Examples, indices: Sequence[int], accelerator: Accelerator) -> float:
+    predictions = predict(pipeline, examples, indices, accelerator=accelerator)
+    occurring = sorted(set(predictions.labels))
+    return float(recall_score(predictions.labels, predictions.predicted, labels=occurring, average="macro"))
