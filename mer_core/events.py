@@ -78,7 +78,24 @@ class InCell:
     run: str = ""
 
 
-Event = Note | Preparing | InCell
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run among those that are worked on together: its name in `InCell.run`, what it is called, its folds."""
+
+    name: str
+    title: str
+    folds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Everything is prepared: these runs are going to be worked on, each fold with each seed."""
+
+    runs: tuple[PlannedRun, ...]
+    seeds: tuple[int, ...]
+
+
+Event = Note | Preparing | Planned | InCell
 Listener = Callable[[Event], None]
 
 

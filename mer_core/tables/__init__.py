@@ -1,0 +1,1 @@
+"""Tables of systems: every row trained and tested alike, beside what was published for it."""

@@ -1,0 +1,142 @@
+"""A table as data: its rows, what was published, baselines, tests, and what must be said beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mer_core.baselines import BASELINES, Unavailable
+from mer_core.data.folds import Fold
+from mer_core.manager import PluginManager
+from mer_core.provenance import folds_hash
+from mer_core.report import write_report
+from mer_core.rundir import RunDir
+from mer_core.spec import TableSpec
+from mer_core.statistics import System, Trial, load_system
+from mer_core.tables.figures import pair_figures, system_figures
+from mer_core.tables.rows import Row
+from mer_core.types import Utterance
+
+Failures = dict[tuple[str, int, str], str]
+"""Why cells could not be done, by name of the run, seed and fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A row of a table and the name of the run that it stands for, or why it has none."""
+
+    row: Row
+    run: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run of which every cell is done: its report, its predictions, its figures."""
+
+    report: dict[str, Any]
+    system: System
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableMaker:
+    """Makes tables of the same runs; what several of them show is computed once.
+
+    Args:
+        manager: where evaluators come from.
+        runs: the run directories by name.
+        folds: the folds of each run, and the utterances that they number.
+        members: the rows of all tables.
+        failures: the cells that could not be done.
+    """
+
+    manager: PluginManager
+    runs: Mapping[str, RunDir]
+    folds: Mapping[str, tuple[Sequence[Fold], Sequence[Utterance]]]
+    members: Sequence[Member]
+    failures: Failures
+    _finished: dict[str, Finished] = field(default_factory=dict)
+    _baselines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def table(self, name: str, spec: TableSpec) -> dict[str, Any]:
+        """Return a table as data.
+
+        Raises:
+            RunError: a file of a row is missing, or contradicts itself or the run.
+        """
+        members = [member for member in self.members if member.row.table == name]
+        done = {m.row.name: self._finish(m.run) for m in members if m.run and not self._failed(m.run)}
+        systems = {row: replace(one.system, name=spec.rows[row].title) for row, one in done.items()}
+        pairs = [(systems[a], systems[b]) for a, b in spec.pairs if {a, b} <= systems.keys()]
+        return {
+            "name": name,
+            "title": spec.title,
+            "source": spec.source,
+            "protocol": spec.protocol,
+            "rows": [self._row(member, spec) | self._figures(done.get(member.row.name)) for member in members],
+            "baselines": self._guesses(members),
+            "pairs": pair_figures(pairs),
+            "warnings": list(dict.fromkeys(line for system in systems.values() for line in system.warnings)),
+        }
+
+    def _row(self, member: Member, spec: TableSpec) -> dict[str, Any]:
+        row, published = member.row, member.row.spec.published
+        shown = published and {
+            "wa": published.wa,
+            "ua": published.ua,
+            "protocol": published.protocol or spec.protocol,
+            "source": published.source or spec.source,
+        }
+        failed = self._failed(member.run) if member.run else [member.reason]
+        return {
+            "name": row.name,
+            "title": row.spec.title,
+            "note": row.spec.note,
+            "published": shown,
+            "failed": failed,
+        } | (self._provenance(member.run) if member.run else {})
+
+    def _provenance(self, run: str) -> dict[str, Any]:
+        info = self.runs[run].info()
+        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings", "provenance")
+        return {"run": run} | {key: info[key] for key in kept}
+
+    def _figures(self, done: Finished | None) -> dict[str, Any]:
+        if done is None:
+            return {}
+        told = {key: done.report[key] for key in ("select", "selection", "summary", "confusion")}
+        return told | done.figures
+
+    def _failed(self, run: str) -> list[str]:
+        return [f"fold {fold}, seed {seed}: {why}" for (name, seed, fold), why in self.failures.items() if name == run]
+
+    def _finish(self, run: str) -> Finished:
+        if run not in self._finished:
+            report, system = write_report(self.runs[run], self.manager), load_system(self.runs[run].path)
+            self._finished[run] = Finished(report, system, system_figures(system))
+        return self._finished[run]
+
+    def _guesses(self, members: Sequence[Member]) -> list[dict[str, Any]]:
+        """Return the baselines on the folds of the first row that has a run."""
+        run = next((member.run for member in members if member.run), None)
+        if run is None:
+            return []
+        folds, utterances = self.folds[run]
+        key = folds_hash(folds, utterances)
+        if key not in self._baselines:
+            self._baselines[key] = [_guess(name, utterances, folds) for name in BASELINES]
+        return self._baselines[key]
+
+
+def _guess(name: str, utterances: Sequence[Utterance], folds: Sequence[Fold]) -> dict[str, Any]:
+    """Return a baseline's figures, or why it has none."""
+    trials = []
+    for fold in folds:
+        predictions = BASELINES[name](utterances, fold)
+        if isinstance(predictions, Unavailable):
+            return {"title": name, "reason": predictions.reason}
+        trials.append(Trial(None, fold.name, predictions))
+    system = System(name=name, trials=tuple(trials), utterances={u.id: u for u in utterances})
+    return {"title": name} | system_figures(system)
