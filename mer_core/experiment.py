@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from mer_core.cells import CellRunner, CellTask
+from mer_core.choices import Precision
 from mer_core.compose import build, compose
 from mer_core.data.context import check_dialogs
 from mer_core.data.examples import Examples, prepare
 from mer_core.data.folds import Fold, make_folds, pick_fold
 from mer_core.data.store import FeatureStore, cache_root
 from mer_core.data.votes import soft_labels
-from mer_core.device import make_accelerator
+from mer_core.device import arithmetic, make_accelerator
 from mer_core.errors import DataError, SpecError
 from mer_core.events import CellEnded, Listener, Note, Preparing, silent
 from mer_core.listing import write_listing
@@ -119,6 +120,7 @@ class Experiment:
         """
         spec = expand(self.manager, self.spec)
         device = make_accelerator(self.device, spec).device
+        used = self._arithmetic(spec, device)
         corpus, utterances = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
         _shares(spec, corpus, utterances)
         self._folds(spec, utterances)  # fail on the protocol before minutes of preparation
@@ -128,6 +130,7 @@ class Experiment:
         examples = replace(examples, shares=_shares(spec, corpus, examples.utterances))
         folds = self._folds(spec, examples.utterances)
         info = self._info(spec, corpus, examples, folds, left_out) | about(pipeline)
+        info["provenance"]["arithmetic"] = used
         return Ready(spec, examples, folds, info, device, sum(p.numel() for p in pipeline.parameters()))
 
     def runner(self, run: RunDir, ready: Ready) -> CellRunner:
@@ -153,6 +156,13 @@ class Experiment:
             else:
                 todo.append(task)
         return todo
+
+    def _arithmetic(self, spec: PipelineSpec, device: torch.device) -> Precision:
+        """Return the precision that the cells compute in, and say so where it is not the one asked for."""
+        used = arithmetic(spec, on_cpu=device.type == "cpu")
+        if used != (asked := spec.train.precision):
+            self.listener(Note(f"this processor has no {asked} arithmetic: computed in {used}"))
+        return used
 
     def _folds(self, spec: PipelineSpec, utterances: Sequence[Utterance]) -> list[Fold]:
         folds = make_folds(utterances, spec.folds)

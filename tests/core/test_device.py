@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mer_core.device import make_accelerator
+from mer_core.device import arithmetic, make_accelerator
 from mer_core.errors import SpecError
 from mer_core.spec import PipelineSpec
 from mer_core.testing.toys import toy_table
@@ -52,6 +52,27 @@ def test_float16_needs_an_accelerator_that_is_used(machine, there):
         make_accelerator("cpu", spec("float16"))
 
 
-def test_one_process_may_compute_in_one_precision_after_another():
+@pytest.fixture
+def processor(monkeypatch):
+    """Say whether this processor has bfloat16 arithmetic."""
+
+    def has(bfloat16):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: bfloat16)
+
+    return has
+
+
+def test_one_process_may_compute_in_one_precision_after_another(processor):
+    processor(True)
     modes = [make_accelerator("cpu", spec(name)).mixed_precision for name in ("float32", "bfloat16", "float32")]
     assert modes == ["no", "bf16", "no"]
+
+
+def test_a_processor_without_bfloat16_computes_in_float32(machine, processor):
+    machine()
+    processor(False)
+    assert make_accelerator("cpu", spec("bfloat16")).mixed_precision == "no"
+    assert arithmetic(spec("bfloat16"), on_cpu=True) == "float32"
+    assert arithmetic(spec("bfloat16"), on_cpu=False) == "bfloat16"  # a GPU is not asked
+    processor(True)
+    assert arithmetic(spec("bfloat16"), on_cpu=True) == "bfloat16"

@@ -252,6 +252,17 @@ def test_one_process_may_run_in_one_precision_after_another(experiment):
         experiment(out=f"{precision}", force=True, only_fold="1", pipeline={"train": train}).run()
 
 
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_run_says_and_keeps_in_what_precision_it_computed(experiment, monkeypatch, supported):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    events, train = [], QUICK | {"precision": "bfloat16", "epochs": 1}
+    run, _ = experiment(only_fold="1", pipeline={"train": train}, device="cpu", listener=events.append).run()
+    notes = [event.text for event in events if isinstance(event, Note)]
+    said = "this processor has no bfloat16 arithmetic: computed in float32"
+    assert (said in notes) == (not supported)
+    assert run.info()["provenance"]["arithmetic"] == ("bfloat16" if supported else "float32")
+
+
 def test_models_of_cells_that_are_done_are_let_go(experiment, monkeypatch):
     alive, most = weakref.WeakSet(), []
     real = Pipeline.__init__

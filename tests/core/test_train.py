@@ -246,7 +246,8 @@ def test_a_training_that_diverges_stops_with_the_remedy(toys, tmp_path):
         fit(made, tmp_path)
 
 
-def test_training_in_bfloat16_keeps_weights_in_float32(toys, tmp_path):
+def test_training_in_bfloat16_keeps_weights_in_float32(toys, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     made = toys(train=train_with(precision="bfloat16", epochs=6), fusion={"use": "cross-attn", "heads": 4}, aux=AUX)
     progress = fit(made, tmp_path)
     assert {tensor.dtype for tensor in weights(made).values()} == {torch.float32}

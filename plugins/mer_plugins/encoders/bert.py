@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
+from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from mer_core.config import PluginConfig
 from mer_core.errors import SpecError
 from mer_core.types import Encoded, Inputs, Prepared, Utterance
 from mer_plugins.encoders.loading import first_line, load_config, load_model, quiet
+from mer_plugins.encoders.packed import pack, unpack
 from mer_plugins.encoders.padding import mask_of, pad
 from mer_plugins.encoders.pretrained import Freeze, PretrainedEncoder, full_float32
 
@@ -69,7 +72,8 @@ class Bert(PretrainedEncoder):
             return item
         device = next(self.model.parameters()).device
         with torch.no_grad(), full_float32():
-            hidden_1TD = self.model(item["input_ids"][None].to(device)).last_hidden_state
+            ids_1T = item["input_ids"][None].to(device)
+            hidden_1TD = self._encode(ids_1T, torch.ones_like(ids_1T, dtype=torch.bool))
         return {"hidden": hidden_1TD[0].cpu()}
 
     def num_frames(self, item: Prepared) -> int:
@@ -85,7 +89,14 @@ class Bert(PretrainedEncoder):
         if self.config.freeze == "all":
             return Encoded(inputs["hidden"], mask_of(inputs["lengths"], inputs["hidden"]))
         mask_BT = mask_of(inputs["lengths"], inputs["input_ids"])
-        return Encoded(self.model(inputs["input_ids"], attention_mask=mask_BT).last_hidden_state, mask_BT)
+        return Encoded(self._encode(inputs["input_ids"], mask_BT), mask_BT)
+
+    def _encode(self, ids_BT: Int[Tensor, "B T"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        if not self.packs(ids_BT):
+            padded_BTD: Tensor = self.model(ids_BT, attention_mask=mask_BT).last_hidden_state
+            return padded_BTD
+        x_1ND = pack(self.model.embeddings(ids_BT), mask_BT)
+        return unpack(self.model.encoder(x_1ND, lengths=mask_BT.sum(1).tolist()).last_hidden_state, mask_BT)
 
     def _tokenizer(self, settings: BertConfig) -> Any:
         if not any((self.directory / name).is_file() for name in ("tokenizer.json", "vocab.txt")):

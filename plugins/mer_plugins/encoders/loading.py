@@ -12,7 +12,9 @@ import torch
 from transformers.utils import logging as _logging
 
 from mer_core.errors import SpecError
+from mer_plugins.encoders.dropout import exchange_dropouts
 from mer_plugins.encoders.hub import weights
+from mer_plugins.encoders.packed import ATTENTION, MIN_DIM
 
 logging: Any = _logging  # part of it is untyped
 FAMILIES = {"audio": "wav2vec2", "text": "bert"}
@@ -64,7 +66,7 @@ def load_model(model_class: Any, directory: Path, config: Any, *, modality: str,
                 directory,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation="sdpa",
+                attn_implementation=ATTENTION,
                 local_files_only=True,
                 output_loading_info=True,
                 **options,
@@ -79,6 +81,8 @@ def load_model(model_class: Any, directory: Path, config: Any, *, modality: str,
             f"{place}: {directory} lacks {len(missing)} weights of the encoder, for example {missing[0]}",
             hint="They would be random. Use a complete checkpoint of this model family.",
         )
+    if config.hidden_size >= MIN_DIM:
+        exchange_dropouts(model)
     return model
 
 

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mer_core.errors import SpecError
-from mer_plugins.encoders import hub
+from mer_plugins.encoders import hub, packed
 
 Freeze = Literal["frontend", "all", "none"]
 
@@ -35,6 +35,13 @@ class PretrainedEncoder(nn.Module):
         for part in self._frozen:
             part.eval()
         return self
+
+    def packs(self, inputs: Tensor) -> bool:
+        """Tell whether a batch is encoded without padding: what a wide model saves is more than the bookkeeping costs.
+
+        A GPU has fused kernels for padded batches, and would wait for a launch per utterance.
+        """
+        return inputs.device.type == "cpu" and self.output_dim >= packed.MIN_DIM
 
     def freeze(self, part: nn.Module) -> None:
         """Keep a part as it is in the checkpoint: no gradient, no dropout."""

@@ -19,7 +19,9 @@ from mer_core.data.audio import load_audio
 from mer_core.errors import SpecError
 from mer_core.types import Encoded, Inputs, Prepared, Utterance
 from mer_plugins.encoders.loading import load_config, load_model, quiet
+from mer_plugins.encoders.packed import pack, unpack
 from mer_plugins.encoders.padding import mask_of, pad
+from mer_plugins.encoders.positions import grouped_conv
 from mer_plugins.encoders.pretrained import Freeze, PretrainedEncoder, full_float32
 
 _PREPARED = {"frontend": "features", "all": "hidden", "none": "wave"}
@@ -29,8 +31,8 @@ class Wav2vec2(PretrainedEncoder):
     """wav2vec 2.0 on an utterance's recording (paper, section 2: wav2vec2-base, fine-tuned).
 
     The convolutional front end is frozen by default (ours; it is common practice): its features are then computed once
-    per utterance in `prepare` and may be cached. LayerDrop is off, as usual in fine-tuning; an adapter on
-    top of the blocks, which few checkpoints have, is not used.
+    per utterance in `prepare` and may be cached. An adapter on top of the blocks, which few checkpoints have, is not
+    used.
 
     An utterance's result does not depend on its batch. Checkpoints with a group norm in the front end (wav2vec2-base,
     `return_attention_mask=false`) average over time there, padding included; transformers pads them without a mask and
@@ -54,6 +56,8 @@ class Wav2vec2(PretrainedEncoder):
         """What stays as in the checkpoint: `frontend` (the convolutions), `all`, or `none`."""
         layer: int = -1
         """Which hidden state: 0 the first block's input, 1 its output, -1 the last. Blocks above it are not loaded."""
+        layerdrop: float = Field(default=0.0, ge=0.0, le=1.0)
+        """Chance of each block to be left out of a training step (wav2vec 2.0, section 4.2); off by default (ours)."""
         spec_augment: bool = False
         """Mask spans of time and feature channels in training (Park et al. 2019; wav2vec 2.0, appendix B)."""
         mask_time_prob: float = Field(default=0.05, ge=0, le=1)
@@ -135,7 +139,7 @@ class Wav2vec2(PretrainedEncoder):
     def _configure(self, settings: Wav2Vec2Config) -> None:
         options = self.config
         settings.num_hidden_layers = self.depth_of(options.layer, settings.num_hidden_layers)
-        settings.layerdrop = 0.0
+        settings.layerdrop = options.layerdrop
         settings.add_adapter = False
         settings.apply_spec_augment = options.spec_augment
         settings.mask_time_prob, settings.mask_time_length = options.mask_time_prob, options.mask_time_length
@@ -205,8 +209,24 @@ class Wav2vec2(PretrainedEncoder):
         hidden_BTD, _ = self.model.feature_projection(features_BTC)
         if self.training and self.config.spec_augment:
             hidden_BTD = self._masked(hidden_BTD, mask_BT)
+        if self.packs(hidden_BTD):
+            return self._packed(hidden_BTD, mask_BT)
         out_BTD: Tensor = self.model.encoder(hidden_BTD, attention_mask=mask_BT).last_hidden_state
         return out_BTD
+
+    def _packed(self, hidden_BTD: Float[Tensor, "B T D"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        """Do what `self.model.encoder` does, without padding and with the positional convolution by frequencies."""
+        encoder = self.model.encoder
+        hidden_BTD = hidden_BTD.masked_fill(~mask_BT[..., None], 0.0)
+        convolved_BTD = grouped_conv(hidden_BTD, encoder.pos_conv_embed.conv.weight, encoder.pos_conv_embed.conv.bias)
+        x_1ND = pack(hidden_BTD + encoder.pos_conv_embed.activation(convolved_BTD), mask_BT)
+        stable = self.model.config.do_stable_layer_norm  # the norm then follows the last block
+        x_1ND = encoder.dropout(x_1ND if stable else encoder.layer_norm(x_1ND))
+        lengths = mask_BT.sum(1).tolist()
+        for layer in encoder.layers:
+            if not (self.training and torch.rand(()) < self.model.config.layerdrop):
+                x_1ND = layer(x_1ND, lengths=lengths)
+        return unpack(encoder.layer_norm(x_1ND) if stable else x_1ND, mask_BT)
 
     def _masked(self, hidden_BTD: Float[Tensor, "B T D"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         """Apply transformers' SpecAugment. It refuses spans longer than the batch: then no time is masked."""
