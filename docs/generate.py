@@ -52,8 +52,9 @@ INTRO = {
     "registry": "What a registry file may say. `registry.toml` in the working folder, or `--registry FILE`, is laid "
     "over the one that ships, key by key; a table with `use` replaces the one below it as a whole. On the command line "
     "`--set fusion.layers=3` sets a key of the pipeline that runs. A key that is not in these tables is an error.",
-    "command-line": "Every command, as `mer COMMAND --help` shows it. Exit codes: 0 done, 1 a plugin breaks a promise "
-    "or a fault of ours (with a traceback), 2 something you can mend (one screen: fact, place, remedy), "
+    "command-line": "Every command, as `mer COMMAND --help` shows it. Exit codes: 0 done, 1 a plugin breaks a promise, "
+    "an audit with --strict finds something severe, or a fault of ours (with a traceback), 2 something you can mend "
+    "(one screen: fact, place, remedy), "
     "130 interrupted.",
     "contracts": "What every plugin of a kind promises, as `mer check-plugin NAME` and the contract classes of "
     "`mer_core.testing` check it. The methods and values that a class must have are in "

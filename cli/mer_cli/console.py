@@ -88,14 +88,14 @@ def table(shown: Table) -> None:
 
 
 @contextmanager
-def preparing() -> Iterator[Callable[[int, int], None]]:
-    """Yield what draws how many of how many utterances are prepared: a bar on stderr's terminal, nothing elsewhere."""
+def preparing(what: str = "preparing utterances") -> Iterator[Callable[[int, int], None]]:
+    """Yield what draws how many of how many are done: a bar on stderr's terminal, nothing elsewhere."""
     screen = _screen(stderr=True)
     if not screen.is_terminal:
         yield lambda done, total: None
         return
     with Live(console=screen, refresh_per_second=FRAMES_PER_SECOND, transient=True) as live:
-        yield lambda done, total: live.update(_bar(f"preparing utterances {done} of {total}", done, total))
+        yield lambda done, total: live.update(_bar(f"{what} {done} of {total}", done, total))
 
 
 @contextmanager

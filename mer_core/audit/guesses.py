@@ -1,0 +1,62 @@
+"""How far one gets without listening: the baselines, beside chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from sklearn.metrics import accuracy_score, recall_score
+
+from mer_core.audit.finding import Finding, Severity
+from mer_core.audit.subject import Subject
+from mer_core.baselines import BASELINES, Unavailable
+from mer_core.baselines.scenario_majority import scenario_majority
+from mer_core.types import Predictions
+
+CHECK = "guesses without sound"
+SEVERE, TELLING = 0.5, 0.1
+"""A guess from the scenario is severe, or a warning, from this share of the way from chance to always right (UA)."""
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Score each baseline over all folds. What the words tell is a note: words may tell an emotion. A scene may not."""
+    if not subject.folds:
+        return
+    for name, baseline in BASELINES.items():
+        made = [baseline(subject.utterances, fold) for fold in subject.folds]
+        predicted = [one for one in made if isinstance(one, Predictions)]
+        absent = [one for one in made if isinstance(one, Unavailable)]
+        if absent:
+            message = f"{name}: not computed, {absent[0].reason}."
+            yield Finding(severity="note", check=CHECK, message=message, count=len(absent), total=len(made))
+            continue
+        yield _scored(subject, name, predicted, judged=baseline is scenario_majority)
+
+
+def _scored(subject: Subject, name: str, made: Sequence[Predictions], *, judged: bool) -> Finding:
+    truth = np.array([label for one in made for label in one.labels])
+    guess = np.array([label for one in made for label in one.predicted])
+    ua = recall_score(truth, guess, labels=np.unique(truth), average="macro", zero_division=0)
+    chance = 1 / len(np.unique(truth))
+    most = max(np.unique(truth, return_counts=True)[1]) / len(truth)
+    return Finding(
+        severity=_severity(ua, chance) if judged else "note",
+        check=CHECK,
+        message=f"{name}: WA {100 * accuracy_score(truth, guess):.1f} (most frequent class {100 * most:.1f}), "
+        f"UA {100 * ua:.1f} (chance {100 * chance:.1f}){_by_kind(subject, made, truth, guess)}.",
+        count=int((truth == guess).sum()),
+        total=len(truth),
+    )
+
+
+def _severity(ua: float, chance: float) -> Severity:
+    way = (ua - chance) / (1 - chance) if chance < 1 else 0.0
+    return "severe" if way >= SEVERE else "warning" if way >= TELLING else "note"
+
+
+def _by_kind(subject: Subject, made: Sequence[Predictions], truth: np.ndarray, guess: np.ndarray) -> str:
+    """Say the accuracy for each kind of dialog apart, where the corpus has the field `kind`."""
+    kind_of = {u.id: u.fields.get("kind", "") for u in subject.utterances}
+    kinds = np.array([kind_of[id_] for one in made for id_ in one.ids])
+    named = [name for name in np.unique(kinds) if name]
+    return "".join(f"; {name} WA {100 * np.mean(truth[kinds == name] == guess[kinds == name]):.1f}" for name in named)

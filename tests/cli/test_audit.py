@@ -1,0 +1,53 @@
+"""`mer audit`: what is printed, what is written, and how it exits. What is found: tests/core/audit."""
+
+import json
+
+import pytest
+
+
+def test_findings_are_printed_the_gravest_first(mer, manifest):
+    rows = {f"u{n}": ("i am ang", "ang") for n in range(4)}
+    result = mer("audit", "--data", f"manifest:{manifest(**rows)}")
+    assert result.exit_code == 0, result.output
+    heads = [line for line in result.stdout.splitlines() if line.startswith(("severe:", "warning:", "note:"))]
+    assert heads[0] == "severe: folds  1 of 1"
+    assert heads == sorted(heads, key=lambda line: ("severe", "warning", "note").index(line.partition(":")[0]))
+    assert "utterance u0 has no session, which --folds session follows. Give every utterance a session" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"1 severe, 1 warning, {len(heads) - 2} note"
+    assert "data        manifest" in result.stdout
+
+
+@pytest.mark.parametrize(("flags", "code"), [([], 0), (["--strict"], 1)])
+def test_only_strict_exits_with_1(mer, manifest, flags, code):
+    assert mer("audit", "--data", f"manifest:{manifest(a=('hm', 'x'), b=('hm', 'y'))}", *flags).exit_code == code
+
+
+def test_strict_exits_with_0_where_nothing_is_severe(mer):
+    result = mer("audit", "--pipeline", "toy", "--strict")
+    assert result.exit_code == 0, result.output
+    assert "0 severe" in result.stdout
+
+
+def test_json_holds_what_is_printed(mer, workplace):
+    result = mer("audit", "--pipeline", "toy", "--folds", "speaker", "--json", "found.json")
+    found = json.loads((workplace / "found.json").read_text())
+    assert f"written to: {'found.json'}" in result.stdout
+    assert found["folds"] == {"scheme": "speaker", "names": ["1F", "1M", "2F", "2M", "3F", "3M"]}
+    assert (found["utterances"], found["labels"]) == (24, {"ang": 6, "hap": 6, "neu": 6, "sad": 6})
+    assert sum(found["severities"].values()) == len(found["findings"])
+    for finding in found["findings"]:
+        assert f"{finding['severity']}: {finding['check']}  {finding['count']} of {finding['total']}" in result.stdout
+        assert finding["message"] in result.stdout
+
+
+def test_three_examples_are_named_by_id(mer, manifest):
+    rows = {f"u{n}": ("...", "ang") for n in range(5)}
+    shown = mer("audit", "--data", f"manifest:{manifest(a=('yes', 'sad'), **rows)}").stdout
+    assert "warning: empty texts  5 of 6" in shown
+    assert "  for example u0, u1, u2, …" in shown
+
+
+def test_a_corpus_that_cannot_be_read_is_an_error(mer):
+    result = mer("audit", "--data", "manifest:none.csv")
+    assert result.exit_code == 2
+    assert "no manifest: none.csv does not exist" in result.stderr
