@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mer_core.errors import MerError, PluginError, SpecError
 from mer_core.manager import PluginManager
-from mer_core.pipeline import MAIN_LOSS, Pipeline
+from mer_core.pipeline import FUSION_LOSS, MAIN_LOSS, Pipeline
 from mer_core.plugin import Kind
 from mer_core.protocols import AuxTask, Corpus, Encoder, Evaluator, Fusion
 from mer_core.resolve import plugin_config
@@ -109,10 +109,8 @@ def _check_names(spec: PipelineSpec) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecError(f"aux: {', '.join(twice)} is named twice", hint="Name each auxiliary task once.")
-    if MAIN_LOSS in names:
-        raise SpecError(
-            f'aux: no task may be called "{MAIN_LOSS}"', hint="That is the name of the pipeline's own loss."
-        )
+    for taken in {MAIN_LOSS, FUSION_LOSS}.intersection(names):
+        raise SpecError(f'aux: no task may be called "{taken}"', hint="That is the name of the pipeline's own loss.")
 
 
 def _has(made: object, name: str) -> bool:

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mer_core.losses import emotion_loss
-from mer_core.protocols import Encoder, ScoringFusion
+from mer_core.protocols import Encoder, ScoringFusion, TeachingFusion
 from mer_core.types import Batch, Encoded, Inputs, Prepared, Step
 
-MAIN_LOSS = "main"
+MAIN_LOSS, FUSION_LOSS = "main", "fusion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Pipeline(nn.Module):
         self.encoders = nn.ModuleDict({modality: encoders[modality] for modality in sorted(encoders)})
         self.fusion = fusion
         self._fusion_scores = isinstance(fusion, ScoringFusion)
+        self._fusion_teaches = isinstance(fusion, TeachingFusion)
         self.classifier = classifier
         self.tasks = nn.ModuleDict(tasks)
         self.task_weights = dict(task_weights)
@@ -88,7 +89,7 @@ class Pipeline(nn.Module):
         if generator is None:
             return Output(logits_BC, {}, None)
         losses = {MAIN_LOSS: self._main_loss(logits_BC, batch)}
-        if self.tasks:
+        if self.tasks or self._fusion_teaches:
             step = Step(
                 encoded=encoded,
                 fused_BF=fused_BF,
@@ -100,8 +101,10 @@ class Pipeline(nn.Module):
                 fuse=self.fusion,
                 classify=self.classify,
             )
+            if self._fusion_teaches:
+                losses[FUSION_LOSS] = cast(TeachingFusion, self.fusion).loss(step)
             losses |= {name: task(step) for name, task in self.tasks.items()}
-        total = losses[MAIN_LOSS] + sum(self.task_weights[n] * losses[n] for n in self.tasks)
+        total = cast(Tensor, sum(self.task_weights.get(name, 1.0) * loss for name, loss in losses.items()))
         return Output(logits_BC, losses, total)
 
     def _main_loss(self, logits_BC: Float[Tensor, "B C"], batch: Batch) -> Tensor:

@@ -115,6 +115,15 @@ class ScoringFusion(Fusion, Protocol):
 
 
 @runtime_checkable
+class TeachingFusion(Fusion, Protocol):
+    """A fusion with a loss of its own, for example between its branches. The pipeline adds it to the main loss."""
+
+    def loss(self, step: Step) -> Tensor:
+        """Return a scalar: the mean over the utterances of the step. `step.fused_BF` is what `forward` returned."""
+        ...
+
+
+@runtime_checkable
 class AuxTask(Protocol):
     """An extra loss. Built as `AuxTask(config, fused_dim=F, num_classes=C, input_dims={modality: D})`.
 

@@ -37,6 +37,13 @@ def mer_fusions() -> Iterable[Plugin]:
     yield Plugin(
         "perceiver", f"{_HERE}.fusions.perceiver:Perceiver", "latent queries over the frames of all modalities"
     )
+    yield Plugin("shallow", f"{_HERE}.fusions.shallow:Shallow", "one vector per modality, side by side")
+    yield Plugin("co-attention", f"{_HERE}.fusions.co_attention:CoAttention", "co-attentional transformer layers")
+    yield Plugin("two-stage", f"{_HERE}.fusions.two_stage:TwoStage", "sequence vectors ask the other modality's frames")
+    yield Plugin("multi-level", f"{_HERE}.fusions.multi_level:MultiLevel", "early fusion mixed with single posteriors")
+    yield Plugin("mcsan", f"{_HERE}.fusions.mcsan:Mcsan", "cross- and self-attention side by side, over LSTMs")
+    yield Plugin("tsb-tab", f"{_HERE}.fusions.tsb_tab:TsbTab", "frames in time, and sentences around")
+    yield Plugin("smcn", f"{_HERE}.fusions.smcn:CalibrationNetwork", "an approximation of SMCN's calibration branches")
 
 
 @hookimpl

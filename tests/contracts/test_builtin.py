@@ -16,14 +16,21 @@ from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from mer_plugins.evaluators.wa_ua import WeightedUnweighted
 from mer_plugins.fusions.bottleneck import AttentionBottleneck
+from mer_plugins.fusions.co_attention import CoAttention
 from mer_plugins.fusions.cross_attention import CrossAttention
 from mer_plugins.fusions.directional import DirectionalTransformers
 from mer_plugins.fusions.fc import FullyConnected
 from mer_plugins.fusions.film import Film
 from mer_plugins.fusions.late import LateFusion
 from mer_plugins.fusions.low_rank import LowRankFusion
+from mer_plugins.fusions.mcsan import Mcsan
+from mer_plugins.fusions.multi_level import MultiLevel
 from mer_plugins.fusions.perceiver import Perceiver
+from mer_plugins.fusions.shallow import Shallow
+from mer_plugins.fusions.smcn import CalibrationNetwork
 from mer_plugins.fusions.tensor import TensorFusion
+from mer_plugins.fusions.tsb_tab import TsbTab
+from mer_plugins.fusions.two_stage import TwoStage
 
 THREE = {"audio": 16, "text": 24, "video": 8}
 
@@ -125,6 +132,61 @@ class TestPerceiverOfThreeWithItsOwnWeights(FusionContract):
     plugin = Perceiver
     options = {"dim": 8, "heads": 2, "latents": 4, "repeats": 3, "layers": 1, "share": False}
     input_dims = THREE
+
+
+class TestShallow(FusionContract):
+    plugin = Shallow
+
+
+class TestShallowOfOneModality(FusionContract):
+    plugin = Shallow
+    input_dims = {"text": 24}
+
+
+class TestCoAttention(FusionContract):
+    plugin = CoAttention
+
+
+class TestTwoStage(FusionContract):
+    plugin = TwoStage
+
+
+class TestMultiLevel(FusionContract):
+    plugin = MultiLevel
+    options = {"hidden_dim": 16}
+
+
+class TestMultiLevelOfThree(FusionContract):
+    plugin = MultiLevel
+    options = {"hidden_dim": 16, "early_weight": 0.6}
+    input_dims = THREE
+
+
+class TestMcsan(FusionContract):
+    plugin = Mcsan
+    options = {"dim": 16, "channels": 12, "pool": 2}
+
+
+class TestMcsanOfThree(FusionContract):
+    plugin = Mcsan
+    options = {"dim": 8, "channels": 12, "convolutions": 1, "heads": 2}
+    input_dims = THREE
+
+
+class TestTsbTab(FusionContract):
+    plugin = TsbTab
+    options = {"dim": 16, "embed_dim": 8, "context_dim": 8}
+
+
+class TestTsbTabOfThree(FusionContract):
+    plugin = TsbTab
+    options = {"synchronous": "video", "dim": 8, "embed_dim": 8, "context_dim": 4, "heads": 2}
+    input_dims = THREE
+
+
+class TestSmcn(FusionContract):
+    plugin = CalibrationNetwork
+    options = {"dim": 16, "hidden_dim": 8}
 
 
 class TestPairPrediction(AuxTaskContract):

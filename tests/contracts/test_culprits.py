@@ -54,6 +54,8 @@ CAUGHT = {
         "ScoresCentredOverTheBatch": "class-scores",
         "LogOfSoftmax": "class-scores",
         "UnusedScores": "parameters-train",
+        "LossOfEach": "own-loss",
+        "DrawsItsLoss": "own-loss",
     },
     "aux": {
         "HeadInAList": "parameters-are-registered",
@@ -144,6 +146,7 @@ RIGHT = [
     *((kind, "Right") for kind in FILES),
     ("encoder", "RightSound"),
     ("fusion", "Scores"),
+    ("fusion", "Teaches"),
     ("encoder", "ReadsContext"),
 ]
 NEVER_FAIL = {"options-are-explained", "batch-does-not-matter-in-training", "can-be-traced"}

@@ -61,17 +61,39 @@ def test_a_fusion_may_score_the_classes_itself(manager):
     pipeline = composed(manager, num_classes=5, aux=[{"use": "toy"}])
     assert pipeline.fusion.num_classes == 5
     assert pipeline.tasks["toy"].head.weight.shape == (5, 16), "tasks still read the fused vector"
-    utterances = toys.ToyCorpus(toys.ToyCorpus.Config(utterances=4)).read()
-    inputs = pipeline.collate([{m: pipeline.encoder(m).prepare(u) for m in pipeline.encoders} for u in utterances])
-    fused_BF = pipeline.fusion(pipeline.encode(inputs))
+    batch = toy_utterance_batch(pipeline)
+    fused_BF = pipeline.fusion(pipeline.encode(batch.inputs))
     expected_BC = 2.0 * fused_BF[:, :5]
-    torch.testing.assert_close(pipeline.eval()(Batch(utterances, inputs, torch.zeros(4).long())).logits_BC, expected_BC)
+    torch.testing.assert_close(pipeline.eval()(batch).logits_BC, expected_BC)
     seen = []
     pipeline.tasks["toy"].forward = lambda step: (
         seen.append(step.classify(step.fuse(step.encoded))) or step.fused_BF.sum()
     )
-    pipeline(Batch(utterances, inputs, torch.zeros(4).long()), torch.Generator())
+    pipeline(batch, torch.Generator())
     torch.testing.assert_close(seen[0], expected_BC)
+
+
+class Teaching(toys.ToyFusion):
+    def loss(self, step):
+        return 3.0 * step.fused_BF.square().mean()
+
+
+def test_a_fusion_may_have_a_loss_of_its_own(manager):
+    manager.load = replaced(manager.load, Teaching)
+    pipeline = composed(manager, aux=[{"use": "toy", "weight": 0.5}])
+    batch = toy_utterance_batch(pipeline)
+    output = pipeline(batch, torch.Generator())
+    fused_BF = pipeline.fusion(pipeline.encode(batch.inputs))
+    assert list(output.losses) == ["main", "fusion", "toy"]
+    torch.testing.assert_close(output.losses["fusion"], 3.0 * fused_BF.square().mean())
+    expected = output.losses["main"] + output.losses["fusion"] + 0.5 * output.losses["toy"]
+    torch.testing.assert_close(output.total, expected)
+
+
+def toy_utterance_batch(pipeline):
+    utterances = toys.ToyCorpus(toys.ToyCorpus.Config(utterances=4)).read()
+    items = [{m: pipeline.encoder(m).prepare(u) for m in pipeline.encoders} for u in utterances]
+    return Batch(utterances, pipeline.collate(items), torch.arange(4))
 
 
 def replaced(load, fusion):
@@ -92,8 +114,9 @@ def test_a_task_named_twice_is_refused(manager):
 
 
 def test_no_task_may_take_the_name_of_the_main_loss(manager):
-    with pytest.raises(SpecError, match='aux: no task may be called "main"'):
-        composed(manager, aux=[{"use": "main"}])
+    for name in ("main", "fusion"):
+        with pytest.raises(SpecError, match=f'aux: no task may be called "{name}"'):
+            composed(manager, aux=[{"use": name}])
 
 
 def test_bounds_of_options_are_told_by_path(manager):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mer_core.protocols import Fusion, ScoringFusion
+from mer_core.protocols import Fusion, ScoringFusion, TeachingFusion
 from mer_core.testing.contracts.base import Relaxed, Reported
 from mer_core.testing.contracts.modules import ModuleContract
 from mer_core.testing.contracts.tensors import (
@@ -27,6 +27,7 @@ from mer_core.testing.contracts.tensors import (
 )
 from mer_core.testing.contracts.toy_step import NUM_CLASSES
 from mer_core.testing.contracts.tracing import trace
+from mer_core.types import Step, Utterance
 
 LENGTHS = {0: (7, 3, 5, 1), 1: (4, 6, 2, 3)}
 """Frames of four utterances, for modalities by turns: all unequal, one of a single frame."""
@@ -73,7 +74,24 @@ class FusionContract(ModuleContract):
         fused_BF = _with_scores(module, self.batch(seed=number))
         target_BF = torch.randn(fused_BF.shape, generator=torch.Generator().manual_seed(number))
         loss: Tensor = (fused_BF - target_BF.to(fused_BF.device)).square().mean()
-        return loss
+        return loss + module.loss(self._step(module)) if isinstance(module, TeachingFusion) else loss
+
+    def _step(self, fusion: Any) -> Step:
+        batch = self.batch()
+        fused_BF = fusion(batch)
+        classify = getattr(fusion, "classify", lambda x_BF: x_BF[:, :NUM_CLASSES])
+        labels_B = torch.arange(len(fused_BF), device=fused_BF.device) % NUM_CLASSES
+        return Step(
+            encoded=batch,
+            fused_BF=fused_BF,
+            logits_BC=classify(fused_BF),
+            labels_B=labels_B,
+            utterances=[Utterance(id=str(number)) for number in range(len(fused_BF))],
+            inputs={},
+            generator=torch.Generator().manual_seed(0),
+            fuse=fusion,
+            classify=classify,
+        )
 
     def test_output_width(self) -> None:
         """The result is (B, F) floats with F = `output_dim`.
@@ -107,6 +125,22 @@ class FusionContract(ModuleContract):
         assert gradient_BF[0].abs().max() > 0, "no gradient goes from the scores to the fused vector"
         assert gradient_BF[1:].abs().max() == 0, "an utterance's scores depend on the fused vectors of others"
         return self.saw(f"(4, {NUM_CLASSES})")
+
+    def test_own_loss(self) -> None:
+        """A fusion with `loss` gives one finite number with a gradient, and the same for the same step.
+
+        Mend: return the mean over the utterances as a tensor of shape (), and draw with step.generator if at all.
+        """
+        if not hasattr(self.plugin, "loss"):
+            return self.saw("none")
+        fusion: Any = self.warmed()
+        losses = [fusion.loss(self._step(fusion)) for _ in range(2)]
+        assert losses[0].shape == (), f"the loss has shape {tuple(losses[0].shape)}, not ()"
+        assert is_finite(losses[0]), f"the loss is {float(losses[0])}"
+        assert losses[0].requires_grad, "the loss has no gradient"
+        found = difference(*losses)
+        assert found < CLOSE, f"for the same step the loss differs by {found:.2g} of its size"
+        return self.saw(f"{losses[0].item():.3g}")
 
     def test_padding_values_do_not_matter(self) -> None:
         """What stands in the padding, and how much of it there is, does not change the result.

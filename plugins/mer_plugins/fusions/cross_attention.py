@@ -79,9 +79,9 @@ class CrossAttention(nn.Module):
     order_free = True
     """No positions are added here (paper, section 2.3): the encoders put them into the frames."""
 
-    def __init__(self, config: Config, *, input_dims: Mapping[str, int]) -> None:
+    def __init__(self, config: Config, *, input_dims: Mapping[str, int], name: str = "cross-attn") -> None:
         super().__init__()
-        _check(config, input_dims)
+        _check(name, config, input_dims)
         self.output_dim = sum(input_dims.values())
         self.layers = nn.ModuleList(
             nn.ModuleDict(
@@ -95,17 +95,22 @@ class CrossAttention(nn.Module):
 
     def forward(self, encoded: Mapping[str, Encoded]) -> Float[Tensor, "B F"]:
         """Return x_BF."""
+        frames = self.frames(encoded)
+        return torch.cat([frames[m].mean_BD() for m in sorted(frames)], dim=-1)
+
+    def frames(self, encoded: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
+        """Return the frames of each modality after the last layer."""
         for layer in self.layers:
             assert isinstance(layer, nn.ModuleDict)
             encoded = {modality: branch(encoded[modality], encoded) for modality, branch in layer.items()}
-        return torch.cat([encoded[m].mean_BD() for m in sorted(encoded)], dim=-1)
+        return encoded
 
 
 def _norm(config: CrossAttention.Config, dim: int) -> nn.Module:
     return nn.LayerNorm(dim) if config.norm == "post" else nn.Identity()
 
 
-def _check(config: CrossAttention.Config, input_dims: Mapping[str, int]) -> None:
-    require_two("cross-attn", input_dims)
+def _check(name: str, config: CrossAttention.Config, input_dims: Mapping[str, int]) -> None:
+    require_two(name, input_dims)
     for modality, dim in input_dims.items():
         require_divisor(config.heads, dim, key="heads", of=f"the width of {modality}")

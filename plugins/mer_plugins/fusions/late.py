@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mer_core.config import PluginConfig
 from mer_core.types import Encoded
+from mer_plugins.fusions.parts import mixture
 
 
 class LateFusion(nn.Module):
@@ -49,4 +50,4 @@ class LateFusion(nn.Module):
         """Return log-probabilities."""
         parts = zip(self.heads.values(), torch.split(fused_BF, self.widths, dim=-1), strict=True)
         log_p_MBC = torch.stack([head(x_BD).log_softmax(-1) for head, x_BD in parts])
-        return (self.weight_M.log_softmax(0)[:, None, None] + log_p_MBC).logsumexp(0)
+        return mixture(self.weight_M.log_softmax(0), log_p_MBC)

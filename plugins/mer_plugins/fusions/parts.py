@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 import torch
@@ -74,10 +74,22 @@ def last_frame(encoded: Encoded) -> Float[Tensor, "B D"]:
     return encoded.x_BTD.gather(1, last_B[:, None, None].expand(-1, 1, encoded.x_BTD.shape[-1])).squeeze(1)
 
 
+def sequence_vector(encoded: Encoded, key: str, first: Collection[str]) -> Float[Tensor, "B D"]:
+    """Return what stands for the whole sequence: the first frame of the modalities in `first`, the mean of others."""
+    if not any(is_of(key, modality) for modality in first):
+        return encoded.mean_BD()
+    return without_padding(encoded)[:, 0]
+
+
 def max_frame(encoded: Encoded) -> Float[Tensor, "B D"]:
     """Return the maximum over the real frames of each channel; zero where no frame is real."""
     x_BD = encoded.x_BTD.masked_fill(~encoded.mask_BT.unsqueeze(-1), -torch.inf).amax(1)
     return x_BD.masked_fill(~encoded.mask_BT.any(1, keepdim=True), 0.0)
+
+
+def mixture(log_w_M: Float[Tensor, " M"], log_p_MBC: Float[Tensor, "M B C"]) -> Float[Tensor, "B C"]:
+    """Return the log-probabilities of M posteriors mixed with weights that sum to 1."""
+    return (log_w_M[:, None, None] + log_p_MBC).logsumexp(0)
 
 
 class AttentionBlock(nn.Module):
