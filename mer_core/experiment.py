@@ -14,9 +14,10 @@ from mer_core.cells import CellRunner, CellTask
 from mer_core.choices import Precision
 from mer_core.compose import build, compose
 from mer_core.data.context import check_dialogs
-from mer_core.data.examples import Examples, prepare
+from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold, make_folds, pick_fold
-from mer_core.data.store import FeatureStore, cache_root
+from mer_core.data.prepare import prepare
+from mer_core.data.store import Store, default_store
 from mer_core.data.votes import soft_labels
 from mer_core.device import arithmetic, make_accelerator
 from mer_core.errors import DataError, SpecError
@@ -93,7 +94,7 @@ class Experiment:
     force: bool = False
     skip_bad: bool = False
     listener: Listener = silent
-    store: FeatureStore = field(default_factory=lambda: FeatureStore(cache_root() / "prepared"))
+    store: Store = field(default_factory=default_store)
 
     def run(self) -> tuple[RunDir, dict[str, Any]]:
         """Run every fold and seed that is not done yet and return the run directory and its report.
@@ -177,7 +178,7 @@ class Experiment:
         self, spec: PipelineSpec, pipeline: Pipeline, utterances: Sequence[Utterance]
     ) -> tuple[Examples, dict[str, str]]:
         """Return the examples, and the utterances left out."""
-        return prepare(
+        prepared = prepare(
             pipeline,
             utterances,
             self.store,
@@ -186,6 +187,14 @@ class Experiment:
             skip_bad=self.skip_bad,
             progress=lambda done, total: self.listener(Preparing(done, total)),
         )
+        if self.store.refused:
+            self.listener(
+                Note(
+                    f"{self.store.refused} prepared items are more than the cache may hold, and are prepared again in "
+                    "every epoch: raise MER_CACHE_LIMIT"
+                )
+            )
+        return prepared
 
     def _info(
         self, spec: PipelineSpec, corpus: Corpus, examples: Examples, folds: Sequence[Fold], left_out: dict[str, str]

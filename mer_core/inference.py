@@ -7,7 +7,7 @@ loaded from a run can run code.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from mer_core.checkpoint import load_weights
 from mer_core.compose import build, compose
-from mer_core.data.examples import Examples, lacks, may_be_without, prepare
-from mer_core.data.store import FeatureStore, cache_root
+from mer_core.data.examples import Examples
+from mer_core.data.prepare import lacks, may_be_without, prepare
+from mer_core.data.store import Store, default_store
 from mer_core.device import make_accelerator
 from mer_core.errors import DataError, RunError, SpecError, suggest
 from mer_core.listing import read_listing
@@ -45,7 +46,7 @@ class TrainedRun:
     """The models to use: every seed and fold, or the seeds of one fold."""
     manager: PluginManager
     accelerator: Accelerator
-    store: FeatureStore = field(default_factory=lambda: FeatureStore(cache_root() / "prepared"))
+    store: Store
 
     def lacking(self, utterances: Sequence[Utterance], *, skip_bad: bool = False) -> dict[str, int]:
         """Return for each modality of the run how many utterances are without it, where some are.
@@ -105,7 +106,14 @@ class TrainedRun:
         return predict(pipeline, examples, range(len(examples.utterances)), accelerator=self.accelerator)
 
 
-def open_trained(path: Path, manager: PluginManager, *, device: str = "auto", fold: str | None = None) -> TrainedRun:
+def open_trained(
+    path: Path,
+    manager: PluginManager,
+    *,
+    device: str = "auto",
+    fold: str | None = None,
+    store: Store | None = None,
+) -> TrainedRun:
     """Return the trained run in a directory, in float32 whatever it was trained in.
 
     Args:
@@ -113,6 +121,7 @@ def open_trained(path: Path, manager: PluginManager, *, device: str = "auto", fo
         manager: where the parts come from.
         device: as in `make_accelerator`.
         fold: use the models of this fold only.
+        store: where prepared utterances are kept; by default where all runs keep them.
 
     Raises:
         RunError: it is no run directory, or some of its models are not trained yet.
@@ -135,7 +144,13 @@ def open_trained(path: Path, manager: PluginManager, *, device: str = "auto", fo
         )
     spec = spec.model_copy(update={"train": spec.train.model_copy(update={"precision": "float32"})})
     return TrainedRun(
-        run=run, spec=spec, classes=classes, cells=cells, manager=manager, accelerator=make_accelerator(device, spec)
+        run=run,
+        spec=spec,
+        classes=classes,
+        cells=cells,
+        manager=manager,
+        accelerator=make_accelerator(device, spec),
+        store=store or default_store(),
     )
 
 

@@ -20,6 +20,9 @@ class Encoder(Protocol):
 
     `prepare` is deterministic, per utterance and without gradient; its result may be kept on disk and shared between
     runs. `forward` is the trained part. The result for an utterance must not depend on what it is batched with.
+
+    An encoder that is faster with several at once may also have `prepare_batch(utterances)`, which yields what
+    `prepare` gives for each, in order, equal but for the last bits.
     """
 
     modality: str

@@ -30,7 +30,8 @@ def predict(
     """Return the class probabilities of the utterances at `indices`, in that order."""
     was_training = pipeline.training
     pipeline.eval()
-    plan = plan_scoring(range(len(indices)), [examples.lengths[i] for i in indices], batch_size=SCORING_BATCH)
+    lengths = examples.lengths
+    plan = plan_scoring(range(len(indices)), [lengths[i] for i in indices], batch_size=SCORING_BATCH)
     p_NC = torch.empty(len(indices), len(examples.classes))
     batches = loader(pipeline, examples, [[indices[i] for i in part] for part in plan])
     for part, batch in zip(plan, batches, strict=True):

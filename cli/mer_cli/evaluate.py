@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mer_cli.options import Device, DeviceOption, FoldOption, RegistryOption, RunArgument, SkipBadOption
+from mer_cli.options import Device, DeviceOption, FoldOption, NoCacheOption, RegistryOption, RunArgument, SkipBadOption
 
 if TYPE_CHECKING:
     from mer_core.evaluate import Evaluation
@@ -23,6 +23,7 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Write predictions and report.json there; else nothing.")
     ] = None,
     skip_bad: SkipBadOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Score a trained run on other data."""
     from mer_cli import console
@@ -32,12 +33,13 @@ def evaluate(
     quiet_libraries()
     manager = load_registry(registry_file).manager()
 
+    from mer_core.data.store import chosen_store
     from mer_core.evaluate import check_free, evaluate_trained
     from mer_core.inference import open_trained, overlap, read_utterances
 
     if out is not None:
         check_free(out)
-    trained = open_trained(run, manager, device=device.value, fold=fold)
+    trained = open_trained(run, manager, device=device.value, fold=fold, store=chosen_store(no_cache=no_cache))
     utterances = read_utterances(manager, data)
     if shared := overlap(trained.run, utterances):
         console.note(

@@ -31,6 +31,9 @@ DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out utterances that cannot be used, and list them.")
 ]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Neither read nor keep prepared utterances: prepare each anew, every time.")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, as `mer run` leaves it.")]
 FoldOption = Annotated[str | None, typer.Option("--fold", metavar="NAME", help="Use this fold's models only.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

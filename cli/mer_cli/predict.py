@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mer_cli.options import Device, DeviceOption, FoldOption, JsonOption, RegistryOption, RunArgument, SkipBadOption
+from mer_cli.options import (
+    Device,
+    DeviceOption,
+    FoldOption,
+    JsonOption,
+    NoCacheOption,
+    RegistryOption,
+    RunArgument,
+    SkipBadOption,
+)
 from mer_cli.words import percent
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ def predict(
     device: DeviceOption = Device.auto,
     registry_file: RegistryOption = None,
     skip_bad: SkipBadOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Predict emotions with a trained run: the mean of the probabilities of all its models."""
     from mer_cli import console
@@ -40,9 +50,10 @@ def predict(
     _check(files or [], text, data)
     manager = load_registry(registry_file).manager()
 
+    from mer_core.data.store import chosen_store
     from mer_core.inference import mean_predictions, open_trained
 
-    trained = open_trained(run, manager, device=device.value, fold=fold)
+    trained = open_trained(run, manager, device=device.value, fold=fold, store=chosen_store(no_cache=no_cache))
     utterances = _utterances(files or [], text, data, manager)
     _notes(trained, utterances, skip_bad=skip_bad)
     with console.preparing() as progress:
@@ -83,7 +94,7 @@ def _utterances(files: Sequence[Path], text: str | None, data: str | None, manag
 def _notes(trained: TrainedRun, utterances: Sequence[Utterance], *, skip_bad: bool) -> None:
     """Say what is missing and what is given but not used."""
     from mer_cli import console
-    from mer_core.data.examples import lacks
+    from mer_core.data.prepare import lacks
 
     for modality, count in trained.lacking(utterances, skip_bad=skip_bad).items():
         console.note(f"{count} of {len(utterances)} utterances have no {modality}: predicted without it")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mer_cli.options import Device, DeviceOption, RegistryOption, SkipBadOption, listed
+from mer_cli.options import Device, DeviceOption, NoCacheOption, RegistryOption, SkipBadOption, listed
 from mer_core.choices import FoldScheme, Precision, Selection
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run directory.")] = False,
     skip_bad: SkipBadOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Train and test a pipeline, fold by fold."""
     from mer_cli.quiet import quiet_libraries
@@ -82,6 +83,7 @@ def run(
     _header(registry, manager, pipeline, spec)
     folder = out or _folder(pipeline, registry, spec, manager, seeds, only_fold, resume=resume)
     try:
+        from mer_core.data.store import chosen_store
         from mer_core.experiment import Experiment
 
         experiment = Experiment(
@@ -96,6 +98,7 @@ def run(
             resume=resume,
             force=force,
             skip_bad=skip_bad,
+            store=chosen_store(no_cache=no_cache),
         )
         finished, report = _watched(experiment)
     except KeyboardInterrupt:

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from mer_core.compose import compose
-from mer_core.data.examples import loader, prepare
+from mer_core.data.examples import loader
+from mer_core.data.prepare import prepare
 from mer_core.experiment import Experiment
 from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec

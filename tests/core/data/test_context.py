@@ -1,7 +1,7 @@
 import pytest
 
 from mer_core.data.context import context_of, seen_by, with_neighbours
-from mer_core.data.store import item_key
+from mer_core.data.keys import item_key
 from mer_core.errors import DataError
 from mer_core.testing.toys import ToyEncoder
 from mer_core.types import Utterance

@@ -254,3 +254,39 @@ def test_cache_key_follows_what_prepare_reads(tmp_path: Path, save_wav2vec2: Sav
     changed = build(directory).cache_key()
     save_file(load_file(directory / "model.safetensors") | {"extra": torch.zeros(1)}, directory / "model.safetensors")
     assert len({keys[0], changed, build(directory).cache_key()}) == 3
+
+
+@pytest.mark.parametrize(("freeze", "tolerance"), [("frontend", 1e-6), ("all", 1e-5)])
+def test_recordings_prepared_together_give_what_each_gives_alone(directory, freeze, tolerance, spoken) -> None:
+    encoder = build(directory, freeze=freeze)
+    together = encoder._frozen_part([encoder._wave(utterance) for utterance in spoken])
+    for x_TD, utterance in zip(together, spoken, strict=True):
+        (alone_TD,) = encoder.prepare(utterance).values()
+        torch.testing.assert_close(x_TD, alone_TD, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("freeze", FREEZE)
+def test_several_are_prepared_in_order(group_dir, freeze, spoken) -> None:
+    encoder = build(group_dir, freeze=freeze)
+    for item, utterance in zip(encoder.prepare_batch(spoken), spoken, strict=True):
+        assert all(torch.equal(item[name], tensor) for name, tensor in encoder.prepare(utterance).items())
+
+
+@pytest.mark.parametrize("freeze", ["frontend", "all"])
+def test_half_of_the_disk_changes_frames_by_two_thousandths_at_most(directory, freeze, spoken) -> None:
+    whole, half = (build(directory, freeze=freeze, half_cache=on) for on in (False, True))
+    items = [half.prepare(utterance) for utterance in spoken]
+    assert {tensor.dtype for item in items for tensor in item.values()} == {torch.float16}
+    assert whole.cache_key() != half.cache_key()
+    expected_BTD, found_BTD = encode(whole, spoken), encode(half, spoken)
+    assert found_BTD.dtype == torch.float32
+    assert 0 < (found_BTD - expected_BTD).norm() <= 0.002 * expected_BTD.norm()
+
+
+def test_what_is_too_large_for_half_precision_stays_whole(group_dir, spoken) -> None:
+    encoder = build(group_dir, half_cache=True)
+    with torch.no_grad():
+        encoder.model.feature_extractor.conv_layers[-1].conv.weight.mul_(1e8)
+    (features_TC,) = encoder.prepare(spoken[0]).values()
+    assert features_TC.dtype == torch.float32
+    assert features_TC.isfinite().all()
