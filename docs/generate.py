@@ -18,10 +18,12 @@ from typer.models import ArgumentInfo, ParameterInfo
 
 from mer_cli.app import app
 from mer_core import API_VERSION, hookspec, spec
+from mer_core.data.protocol import in_words, protocol_hash
 from mer_core.describe import describe
 from mer_core.hookspec import HOOKS
 from mer_core.manager import PluginManager
 from mer_core.plugin import KINDS
+from mer_core.registry import load_registry, shipped_file
 from mer_core.testing.contracts.check import CONTRACTS, check_name, check_names
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
         "name: see [plugins](plugins.md).",
     ),
     "An auxiliary task": (spec.AuxSpec, "A part with a weight."),
+    "[protocols.NAME]": (spec.ProtocolSpec, ""),
     "[tables.NAME]": (spec.TableSpec, ""),
     "[tables.NAME.rows.ROW]": (spec.RowSpec, ""),
     "[tables.NAME.rows.ROW.published]": (spec.PublishedSpec, ""),
@@ -52,6 +55,10 @@ INTRO = {
     "registry": "What a registry file may say. `registry.toml` in the working folder, or `--registry FILE`, is laid "
     "over the one that ships, key by key; a table with `use` replaces the one below it as a whole. On the command line "
     "`--set fusion.layers=3` sets a key of the pipeline that runs. A key that is not in these tables is an error.",
+    "protocols": "The protocols that ship, as `mer protocol show NAME` says them. `mer run --protocol NAME` uses one; "
+    "`--folds` and `--select` change it; tables `[protocols.NAME]` of [a registry file](registry.md) add others. The "
+    "hash is of all that a protocol says; it stands, with that of the utterances of each fold, in every run and table. "
+    "Why: [protocol and selection](../explanation/protocol.md).",
     "command-line": "Every command, as `mer COMMAND --help` shows it. Exit codes: 0 done, 1 a plugin breaks a promise, "
     "an audit with --strict finds something severe, or a fault of ours (with a traceback), 2 something you can mend "
     "(one screen: fact, place, remedy), "
@@ -79,6 +86,7 @@ def reference() -> dict[str, str]:
         "plugins": plugins(),
         "catalogue": catalogue(),
         "registry": registry(),
+        "protocols": protocols(),
         "command-line": commands(),
         "contracts": contracts(),
         "hooks": hooks(),
@@ -144,6 +152,14 @@ def registry() -> Iterator[str]:
             for key, field in schema["properties"].items()
         )
         yield table(["key", "type", "default", "meaning"], rows)
+
+
+def protocols() -> Iterator[str]:
+    """Yield a section per protocol that ships, in words."""
+    for name, one in load_registry(shipped_file()).spec.protocols.items():
+        yield f"## {name}"
+        yield f"{one.summary[:1].upper()}{one.summary[1:]}. Hash: {code(protocol_hash(one))}"
+        yield "\n".join(f"- {sentence}" for sentence in in_words(one))
 
 
 def json_type(field: dict[str, Any]) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mer_core.data.protocol import SELECTIONS
 from mer_core.errors import RunError
 from mer_core.files import write_json
 from mer_core.inference import TrainedRun, check_labels, mean_predictions
 from mer_core.provenance import corpus_fingerprint, provenance
-from mer_core.report import SELECTIONS, evaluate, summarise
+from mer_core.report import evaluate, summarise
 from mer_core.rundir import Cell, RunDir
 from mer_core.scoring import write_predictions
 from mer_core.types import Predictions, Utterance
@@ -68,7 +69,7 @@ def evaluate_trained(
         for cell, predictions in each.items()
     ]
     figures = evaluate(trained.spec, trained.manager, together)
-    info, select = trained.run.info(), trained.spec.train.select
+    info, select = trained.run.info(), trained.spec.protocol.select
     report = {
         "run": str(trained.run.path),
         "pipeline": info["pipeline"],

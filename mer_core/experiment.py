@@ -13,10 +13,12 @@ import torch
 from mer_core.cells import CellRunner, CellTask
 from mer_core.choices import Precision
 from mer_core.compose import build, compose
+from mer_core.data.apply import apply_protocol, notes
 from mer_core.data.context import check_dialogs
 from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold, make_folds, pick_fold
 from mer_core.data.prepare import prepare
+from mer_core.data.protocol import in_words, protocol_hash
 from mer_core.data.store import Store, default_store
 from mer_core.data.votes import soft_labels
 from mer_core.device import arithmetic, make_accelerator
@@ -107,7 +109,8 @@ class Experiment:
         ready = self.ready(Shared())
         run = open_run(self.out, ready.info, resume=self.resume, force=self.force)
         write_listing(run.utterances, ready.examples.utterances)
-        self.listener(Note(f"run directory: {run.path}"))
+        for text in [f"run directory: {run.path}", *ready.info["notes"]]:
+            self.listener(Note(text))
         todo = self.todo(run, ready)
         jobs = self.jobs or num_workers(cells=len(todo), parameters=ready.parameters, device=ready.device)
         run_cells(self.runner(run, ready), todo, jobs=jobs, listener=self.listener)
@@ -122,7 +125,8 @@ class Experiment:
         spec = expand(self.manager, self.spec)
         device = make_accelerator(self.device, spec).device
         used = self._arithmetic(spec, device)
-        corpus, utterances = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
+        corpus, read = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
+        utterances = apply_protocol(spec.protocol, read)
         _shares(spec, corpus, utterances)
         self._folds(spec, utterances)  # fail on the protocol before minutes of preparation
         pipeline = self._composed(spec, utterances, device)
@@ -132,6 +136,7 @@ class Experiment:
         folds = self._folds(spec, examples.utterances)
         info = self._info(spec, corpus, examples, folds, left_out) | about(pipeline)
         info["provenance"]["arithmetic"] = used
+        info["notes"] = notes(spec.protocol, read, utterances, folds)
         return Ready(spec, examples, folds, info, device, sum(p.numel() for p in pipeline.parameters()))
 
     def runner(self, run: RunDir, ready: Ready) -> CellRunner:
@@ -166,7 +171,7 @@ class Experiment:
         return used
 
     def _folds(self, spec: PipelineSpec, utterances: Sequence[Utterance]) -> list[Fold]:
-        folds = make_folds(utterances, spec.folds)
+        folds = make_folds(utterances, spec.protocol)
         return pick_fold(folds, self.only_fold) if self.only_fold is not None else folds
 
     def _composed(self, spec: PipelineSpec, utterances: Sequence[Utterance], device: torch.device) -> Pipeline:
@@ -206,6 +211,12 @@ class Experiment:
             "classes": list(examples.classes),
             "seeds": list(self.seeds),
             "folds": [fold.name for fold in folds],
+            "protocol": {
+                "name": spec.protocol.use or "own",
+                "hash": protocol_hash(spec.protocol),
+                "in_words": list(in_words(spec.protocol)),
+            },
+            "removed": {fold.name: len(fold.removed) for fold in folds if fold.removed},
             "folds_hash": folds_hash(folds, examples.utterances),
             "corpus": corpus_fingerprint(examples.utterances),
             "ceilings": ceilings() if ceilings else {},
@@ -222,7 +233,8 @@ def _shares(spec: PipelineSpec, corpus: Corpus, utterances: Sequence[Utterance])
     """Return the shares of the classes in the raters' votes, where the pipeline is trained on them."""
     if not spec.train.soft_labels:
         return None
-    class_of = corpus.class_of if isinstance(corpus, RatedCorpus) else {}
+    labels, known = spec.protocol.labels, corpus.class_of if isinstance(corpus, RatedCorpus) else {}
+    class_of = labels | {category: labels.get(name, name) for category, name in known.items()}
     return soft_labels(utterances, _classes(utterances), class_of)
 
 

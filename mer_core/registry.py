@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mer_core.spec import (
     PartSpec,
     PipelineSpec,
     PluginsSpec,
+    ProtocolSpec,
     PublishedSpec,
     RegistrySpec,
     RowSpec,
@@ -26,7 +28,7 @@ from mer_core.spec import (
 from mer_core.validation import field_names, spec_error
 
 FILE_NAME = "registry.toml"
-_PIPELINE = (PipelineSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec)
+_PIPELINE = (PipelineSpec, PartSpec, AuxSpec, SingleSpec, TrainSpec, ProtocolSpec)
 _KEYS = field_names(RegistrySpec, PluginsSpec, *_PIPELINE, TableSpec, RowSpec, PublishedSpec)
 Table = dict[str, Any]
 
@@ -45,13 +47,18 @@ class Registry:
         Raises:
             SpecError: there is no pipeline of that name.
         """
-        known = sorted(self.spec.pipelines)
-        if name not in known:
-            raise SpecError(
-                f'pipeline "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.',
-                hint=f"Pipelines are tables [pipelines.NAME] in {' or '.join(str(f) for f in self.files)}.",
-            )
+        self._check_known("pipeline", name, self.spec.pipelines)
         table: Table = self.tables["pipelines"][name]
+        return table
+
+    def protocol(self, name: str) -> Table:
+        """Return a protocol's table as written, for what a pipeline changes to be laid on.
+
+        Raises:
+            SpecError: there is no protocol of that name.
+        """
+        self._check_known("protocol", name, self.spec.protocols)
+        table: Table = self.tables["protocols"][name]
         return table
 
     def table(self, name: str) -> TableSpec:
@@ -60,13 +67,15 @@ class Registry:
         Raises:
             SpecError: there is none of that name.
         """
-        known = sorted(self.spec.tables)
+        self._check_known("table", name, self.spec.tables)
+        return self.spec.tables[name]
+
+    def _check_known(self, kind: str, name: str, known: Collection[str]) -> None:
         if name not in known:
             raise SpecError(
-                f'table "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.',
-                hint=f"Tables of systems are tables [tables.NAME] in {' or '.join(str(f) for f in self.files)}.",
+                f'{kind} "{name}" is not known{suggest(name, known)}. Known: {", ".join(sorted(known))}.',
+                hint=f"Each {kind} is a table [{kind}s.NAME] in {' or '.join(str(f) for f in self.files)}.",
             )
-        return self.spec.tables[name]
 
     def manager(self) -> PluginManager:
         """Return a plugin manager that also knows the files and modules that the registry names."""

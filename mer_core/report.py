@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from mer_core.choices import Selection
 from mer_core.compose import build
+from mer_core.data.protocol import SELECTIONS
 from mer_core.files import read_json, write_json
 from mer_core.manager import PluginManager
 from mer_core.protocols import Evaluator
@@ -16,13 +16,6 @@ from mer_core.rundir import Cell, RunDir
 from mer_core.scoring import read_predictions
 from mer_core.spec import PipelineSpec
 from mer_core.types import Figure, Predictions
-
-SELECTIONS: dict[Selection, str] = {
-    "last": "last epoch",
-    "inner": "selected on a held-out part of training",
-    "test": "selected on test (optimistic)",
-}
-"""What is said of the epoch that was scored, wherever its figures are shown."""
 
 
 def evaluate(spec: PipelineSpec, manager: PluginManager, predictions: Predictions) -> dict[str, Figure]:
@@ -51,8 +44,8 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
     report = {
         "pipeline": info["pipeline"],
         "classes": info["classes"],
-        "select": spec.train.select,
-        "selection": SELECTIONS[spec.train.select],
+        "select": spec.protocol.select,
+        "selection": SELECTIONS[spec.protocol.select],
         "cells": rows,
         "summary": summarise(rows),
         "confusion": _pooled(rows),

@@ -11,14 +11,26 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mer_core.config import PluginConfig
+from mer_core.data.protocol import protocol_hash
 from mer_core.errors import PluginError, SpecError, suggest
 from mer_core.manager import PluginManager
 from mer_core.plugin import Kind
 from mer_core.registry import Registry, Table
-from mer_core.spec import AuxSpec, PartSpec, PipelineSpec, SingleSpec, StageSpec, TrainSpec
+from mer_core.spec import (
+    AuxSpec,
+    ChosenProtocol,
+    PartSpec,
+    PipelineSpec,
+    SingleSpec,
+    StageSpec,
+    TrainSpec,
+    spelled_out,
+)
 from mer_core.validation import field_names, spec_error
 
-_KEYS = field_names(PipelineSpec, PartSpec, AuxSpec, SingleSpec, StageSpec, TrainSpec)
+_KEYS = field_names(PipelineSpec, PartSpec, AuxSpec, SingleSpec, StageSpec, TrainSpec, ChosenProtocol)
+_SHORT = {"folds": "protocol.folds", "evaluators": "protocol.evaluators", "train.select": "protocol.select"}
+"""Paths that stand for keys of the protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,7 @@ class Overrides:
     """What the command line changes in a pipeline; None leaves it as the registry has it."""
 
     data: str | None = None
+    protocol: str | None = None
     modalities: Sequence[str] | None = None
     fusion: str | None = None
     aux: Sequence[str] | None = None
@@ -40,7 +53,8 @@ def resolve(registry: Registry, name: str, overrides: Overrides) -> PipelineSpec
     Raises:
         SpecError: a name, path or value cannot be; all mistakes at once where they are in one table.
     """
-    table = copy.deepcopy(registry.pipeline(name))
+    table = spelled_out(copy.deepcopy(registry.pipeline(name)))
+    table["protocol"] = _protocol(registry, table.get("protocol", {}), overrides.protocol)
     if overrides.data is not None:
         table["data"] = parse_data(overrides.data)
     if overrides.modalities is not None:
@@ -57,9 +71,15 @@ def resolve(registry: Registry, name: str, overrides: Overrides) -> PipelineSpec
             raise SpecError(f"--set {item!r} is not of the form a.b=value", hint="For example --set fusion.layers=3")
         _assign(table, path, parse_value(text))
     try:
-        return PipelineSpec.model_validate(table)
+        spec = PipelineSpec.model_validate(table)
     except ValidationError as error:
         raise spec_error(error, place=f'pipeline "{name}" with the options given', known=_KEYS) from None
+    if not spec.evaluators:
+        raise SpecError(
+            f'pipeline "{name}" has no evaluators, and its protocol names none',
+            hint='Say whose figures the report is to hold, for example evaluators = [{ use = "wa-ua" }].',
+        )
+    return _named_by_content(registry, spec)
 
 
 def parse_data(text: str) -> Table:
@@ -111,7 +131,7 @@ def expand(manager: PluginManager, spec: PipelineSpec) -> PipelineSpec:
         }
         for number, stage in enumerate(spec.stages)
     ]
-    table["evaluators"] = [full("evaluator", part, f"evaluators.{part.use}") for part in spec.evaluators]
+    table["protocol"]["evaluators"] = [full("evaluator", p, f"evaluators.{p.use}") for p in spec.evaluators]
     return PipelineSpec.model_validate(table)
 
 
@@ -129,12 +149,37 @@ def _keep_modalities(table: Table, modalities: Sequence[str]) -> None:
         table.update(copy.deepcopy(table["single"]))
 
 
+def _protocol(registry: Registry, own: Table, chosen: str | None) -> Table:
+    """Return the protocol's table of the registry with what the pipeline changes in it laid over.
+
+    One that the command line chooses takes the place of all that; only evaluators stay where it names none.
+    """
+    if chosen is not None:
+        return {key: own[key] for key in ("evaluators",) if key in own} | registry.protocol(chosen) | {"use": chosen}
+    base = registry.protocol(own["use"]) if "use" in own else {}
+    return copy.deepcopy(base) | own
+
+
+def _named_by_content(registry: Registry, spec: PipelineSpec) -> PipelineSpec:
+    """Give the protocol the name of the one in the registry that says the same: `folds = "speaker"` is `speaker`."""
+    chosen, mine = spec.protocol, protocol_hash(spec.protocol)
+    same = [name for name, one in registry.spec.protocols.items() if protocol_hash(one) == mine]
+    if chosen.use in same:
+        return spec
+    name = same[0] if same else f"{chosen.use}, changed" if chosen.use else ""
+    summary = registry.spec.protocols[name].summary if same else ""
+    return spec.model_copy(update={"protocol": chosen.model_copy(update={"use": name, "summary": summary})})
+
+
 def _named(name: str, parts: Sequence[Table | None]) -> Table:
     """Return the part of that name with the options it has in the registry, or the bare name."""
     return next((part for part in parts if part and part.get("use") == name), {"use": name})
 
 
 def _assign(table: Table, path: str, value: object) -> None:
+    for short, whole in _SHORT.items():
+        if path == short or path.startswith(f"{short}."):
+            path = whole + path.removeprefix(short)
     *parents, last = path.split(".")
     table.setdefault("train", {})
     node: object = table

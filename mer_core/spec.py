@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from mer_core.choices import FoldScheme, Precision, Selection
+from mer_core.choices import FoldScheme, Precision, Selection, TextCleaning
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -80,8 +80,62 @@ class TrainSpec(Closed):
     change."""
     precision: Precision = "float32"
     """Arithmetic of the forward pass; weights stay in float32."""
+
+
+class ProtocolSpec(Closed):
+    """What a figure is measured under. `mer protocol show NAME` says a protocol in words; its hash is in every run."""
+
+    summary: str = ""
+    """One line, shown by `mer protocol list`."""
+    folds: FoldScheme = "session"
+    """What is left out for testing: each session in turn; each speaker; what the corpus' own column `split` says
+    (`fixed`); each session together with a group of scenarios; a random part of all utterances (`kfold`)."""
+    parts: Annotated[int, Field(ge=2)] | None = None
+    """Parts of `kfold`, or groups of scenarios; the other schemes have none."""
+    split_seed: int = 0
+    """Decides which utterance is in which part of `kfold`."""
+    keep: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    """Use only utterances whose field has one of these values: `{ kind = ["improvised"] }`."""
+    labels: dict[str, str] = {}
+    """From each label of the corpus to the class it counts as, `""` to leave its utterances out; all as they are where
+    it is not given."""
+    text: TextCleaning = "no-tags"
+    """Transcripts as the corpus gives them (`as-read`), without tags such as `[LAUGHTER]`, or those in lower case."""
+    without_repeats: bool = False
+    """Leave out training utterances that repeat the words of a test utterance, exactly or nearly."""
     select: Selection = "last"
     """Which epoch is scored: the last; the best on a held-out part of training (`inner`); the best on the test fold."""
+    evaluators: tuple[PartSpec, ...] = ()
+    """Whose figures the report holds; the pipeline's where none is named."""
+
+    @model_validator(mode="after")
+    def _parts_where_needed(self) -> ProtocolSpec:
+        if self.folds in ("scenario", "kfold") and self.parts is None:
+            raise ValueError(f'folds = "{self.folds}" needs parts, for example parts = 5')
+        if self.folds not in ("scenario", "kfold") and self.parts is not None:
+            raise ValueError(f'folds = "{self.folds}" has no parts')
+        if self.folds != "kfold" and self.split_seed:
+            raise ValueError(f'folds = "{self.folds}" has no split_seed: nothing is drawn')
+        return self
+
+
+class ChosenProtocol(ProtocolSpec):
+    """The protocol of a pipeline: one of the registry by its name, with what the pipeline changes in it."""
+
+    use: str = ""
+    """A protocol's name, as `mer protocol list` shows it; keys beside it change it."""
+
+
+def spelled_out(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a pipeline's table with `folds`, `evaluators` and `train.select` put into its protocol, as they mean."""
+    short: dict[str, Any] = {key: table[key] for key in ("folds", "evaluators") if key in table}
+    rest = {key: value for key, value in table.items() if key not in short}
+    train = rest.get("train")
+    if isinstance(train, dict) and "select" in train:
+        short["select"] = train["select"]
+        rest["train"] = {key: value for key, value in train.items() if key != "select"}
+    protocol = rest.get("protocol", {})
+    return rest | {"protocol": protocol | short} if short and isinstance(protocol, dict) else rest
 
 
 class StageSpec(Closed):
@@ -108,8 +162,9 @@ class PipelineSpec(Closed):
     """One line, shown when the pipeline runs."""
     data: PartSpec | None = None
     """The corpus where `--data` is not given."""
-    folds: FoldScheme = "session"
-    """What is left out for testing: each session in turn; each speaker; or the corpus' own column `split`."""
+    protocol: ChosenProtocol = ChosenProtocol()
+    """What figures are measured under: `{ use = "loso" }`. `folds`, `evaluators` and `train.select` of a pipeline are
+    short for keys of it."""
     encoders: Annotated[dict[str, PartSpec], Field(min_length=1)]
     """An encoder for each modality, by the modality's name: `encoders.audio`, `encoders.text`; a second one of a
     modality has a name that begins with it: `encoders.text-dialog`."""
@@ -119,8 +174,6 @@ class PipelineSpec(Closed):
     """Auxiliary tasks."""
     single: SingleSpec | None = None
     """What replaces the fusion and the tasks where `--modalities` leaves one."""
-    evaluators: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
-    """Whose figures the report holds."""
     train: TrainSpec = TrainSpec()
     """How it is trained."""
     stages: tuple[StageSpec, ...] = ()
@@ -134,6 +187,16 @@ class PipelineSpec(Closed):
         if strangers:
             raise ValueError(f"stages train encoders that the pipeline does not have: {', '.join(strangers)}")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_full(cls, values: Any) -> Any:
+        return spelled_out(values) if isinstance(values, dict) else values
+
+    @property
+    def evaluators(self) -> tuple[PartSpec, ...]:
+        """Whose figures the report holds."""
+        return self.protocol.evaluators
 
 
 class PluginsSpec(Closed):
@@ -207,5 +270,6 @@ class RegistrySpec(Closed):
     """A whole registry file."""
 
     pipelines: dict[str, PipelineSpec] = {}
+    protocols: dict[str, ProtocolSpec] = {}
     tables: dict[str, TableSpec] = {}
     plugins: PluginsSpec = PluginsSpec()

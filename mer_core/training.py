@@ -48,10 +48,10 @@ class Training:
     @property
     def sides(self) -> tuple[Sequence[int], Sequence[int]]:
         """The utterances to train on, and those that select the epoch (none for `last`)."""
-        if self.spec.train.select == "inner":
-            inner = hold_out(self.examples.utterances, self.fold, self.spec.folds)
+        if self.spec.protocol.select == "inner":
+            inner = hold_out(self.examples.utterances, self.fold, self.spec.protocol)
             return inner.train, inner.test
-        return self.fold.train, self.fold.test if self.spec.train.select == "test" else ()
+        return self.fold.train, self.fold.test if self.spec.protocol.select == "test" else ()
 
     def compose(self) -> Pipeline:
         """Return the pipeline with fresh weights."""

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mer_cli import audit, cache, check_plugin, evaluate, list_plugins, new_plugin, predict, run, show_plugin
+from mer_cli import audit, cache, check_plugin, evaluate, list_plugins, new_plugin, predict, protocol, run, show_plugin
 from mer_core.errors import MerError
 
 USER_ERROR = 2
@@ -52,6 +52,7 @@ app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("cache")(cache.cache)
+app.command("protocol")(protocol.protocol)
 app.command("list-plugins")(list_plugins.list_plugins)
 app.command("show-plugin")(show_plugin.show_plugin)
 app.command("new-plugin")(new_plugin.new_plugin)

@@ -28,6 +28,9 @@ def run(
     data: Annotated[
         str | None, typer.Option(metavar="CORPUS[:PATH]", help="demo, iemocap:DIR or manifest:FILE.csv|jsonl.")
     ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What figures are measured under: mer protocol list.")
+    ] = None,
     modalities: Annotated[str | None, typer.Option(metavar="A,B", help="Keep only these, e.g. audio,text.")] = None,
     fusion: Annotated[str | None, typer.Option(metavar="NAME", help="How modalities are fused.")] = None,
     aux: Annotated[str | None, typer.Option(metavar="A,B|none", help="Auxiliary tasks.")] = None,
@@ -61,17 +64,18 @@ def run(
     seeds = list(dict.fromkeys(listed(seed, int)))
     registry = load_registry(registry_file)
     values = {
-        "folds": folds,
+        "protocol.folds": folds,
         "train.epochs": epochs,
         "train.batch_size": batch_size,
         "train.precision": precision,
-        "train.select": select,
+        "protocol.select": select,
     }
     spec = resolve(
         registry,
         pipeline,
         Overrides(
             data=data,
+            protocol=protocol,
             modalities=None if modalities is None else listed(modalities),
             fusion=fusion,
             aux=_tasks(aux),
@@ -157,11 +161,10 @@ def _watched(experiment: Experiment) -> tuple[RunDir, dict[str, Any]]:
     from dataclasses import replace
 
     from mer_cli import console
-    from mer_core.report import SELECTIONS
+    from mer_core.data.protocol import remark
 
-    select = experiment.spec.train.select
-    remark = SELECTIONS[select] if select == "test" else ""
-    with console.watch(several_seeds=len(experiment.seeds) > 1, remark=remark) as listener:
+    told = remark(experiment.spec.protocol)
+    with console.watch(several_seeds=len(experiment.seeds) > 1, remark=told) as listener:
         return replace(experiment, listener=listener).run()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mer_core.audit.folds import why_broken
 from mer_core.audit.sound import measure_all
 from mer_core.audit.subject import Subject
+from mer_core.data.apply import apply_protocol
 from mer_core.data.folds import split
 from mer_core.errors import DataError
 from mer_core.experiment import read_corpus
@@ -20,17 +21,19 @@ def open_subject(
     """Read the corpus, deal it to folds and measure its recordings. Folds that cannot be used are kept as such.
 
     Args:
-        spec: the pipeline, of which data and folds count.
+        spec: the pipeline, of which data and protocol count.
         manager: where the corpus comes from.
         progress: told how many of how many recordings are measured.
 
     Raises:
         MerError: the corpus cannot be read, or has no labels.
     """
-    corpus, utterances = read_corpus(spec, manager)
+    corpus, read = read_corpus(spec, manager)
+    # Tags are looked for, so the text stays as it is read.
+    utterances = apply_protocol(spec.protocol.model_copy(update={"text": "as-read"}), read)
     published = getattr(corpus, "published_counts", None)
     try:
-        folds, broken = split(utterances, spec.folds), dict[str, str]()
+        folds, broken = split(utterances, spec.protocol), dict[str, str]()
     except DataError as error:
         folds, broken = [], {"": f"{error.message}. {error.hint}"}
     broken |= {fold.name: why for fold in folds if (why := why_broken(utterances, fold))}

@@ -18,7 +18,7 @@ def report(spec: PipelineSpec, subject: Subject, findings: Sequence[Finding]) ->
     graded = Counter(finding.severity for finding in findings)
     return {
         "data": spec.data.model_dump(mode="json") if spec.data else None,
-        "folds": {"scheme": spec.folds, "names": [fold.name for fold in subject.folds]},
+        "folds": {"scheme": spec.protocol.folds, "names": [fold.name for fold in subject.folds]},
         "folds_hash": folds_hash(subject.folds, subject.utterances),
         "utterances": len(subject.utterances),
         "labels": dict(sorted(Counter(str(u.label) for u in subject.utterances).items())),

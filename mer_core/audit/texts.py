@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mer_core.audit.finding import Finding, some
 from mer_core.audit.subject import Subject
-from mer_core.text.similarity import words
+from mer_core.text.words import words
 
 MANY = 0.05
 """From this share of the corpus on, a text encoder has too little to read: a warning."""

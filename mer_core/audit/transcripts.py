@@ -13,7 +13,8 @@ from scipy.stats import binomtest
 from mer_core.audit.finding import MOST_EXAMPLES, Finding, Severity, share
 from mer_core.audit.subject import Subject, shared
 from mer_core.data.folds import Fold
-from mer_core.text.similarity import MIN_JACCARD, MIN_WORDS, Repeats, find_repeats, words
+from mer_core.text.similarity import Repeats, find_repeats
+from mer_core.text.words import MIN_JACCARD, MIN_WORDS, words
 
 CHECK = "repeated transcripts"
 FEW, MANY = 0.01, 0.05

@@ -6,7 +6,6 @@ both have four different words or more; shorter lines count only where their wor
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,21 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-MIN_JACCARD = 0.7
-MIN_WORDS = 4
-_TAG = re.compile(r"\[[^\[\]]*\]")
-_WORD = re.compile(r"\w+(?:'\w+)*")
+from mer_core.text.words import MIN_JACCARD, MIN_WORDS, words
+
 _ROWS = 256  # probed at a time, which bounds the memory that candidates take
 _PAIRS = 500_000  # counted out at a time
 _SLACK = 1e-9  # 0.7 * 10 is a little more than 7
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a line in lower case, without punctuation and tags such as `[LAUGHTER]`.
-
-    A word is a run of letters and digits: a script without spaces has one word per clause.
-    """
-    return _WORD.findall(_TAG.sub(" ", text).replace("\u2019", "'").casefold())
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def test_a_users_mistake_is_fact_and_remedy_and_exit_2(mer):
     result = mer("run", "--pipeline", "toi")
     assert result.exit_code == 2
     assert result.stderr.startswith('error: pipeline "toi" is not known (did you mean "toy"?)')
-    assert "Pipelines are tables [pipelines.NAME] in" in result.stderr
+    assert "Each pipeline is a table [pipelines.NAME] in" in result.stderr
     assert "Traceback" not in result.output
 
 

@@ -85,10 +85,10 @@ def test_flags_stand_for_keys_of_the_spec(mer, workplace):
     spec = spec_of(workplace / "out")
     assert spec["fusion"]["use"] == "fc"
     assert [(task["use"], task["weight"]) for task in spec["aux"]] == [("aux2", 0.5)]
-    assert spec["folds"] == "speaker"
+    assert (spec["protocol"]["folds"], spec["protocol"]["select"]) == ("speaker", "inner")
     assert spec["encoders"]["text"] == {"use": "toy-text", "scale": 2.5}
     train = spec["train"]
-    assert (train["epochs"], train["batch_size"], train["precision"], train["select"]) == (1, 4, "bfloat16", "inner")
+    assert (train["epochs"], train["batch_size"], train["precision"]) == (1, 4, "bfloat16")
     assert RunDir(workplace / "out").info()["folds"] == ["2F"]
 
 

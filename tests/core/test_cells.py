@@ -22,7 +22,7 @@ def cell(toys, manager, tmp_path):
 
     def make(out="run", **train):
         made = toys(train=TRAIN | train, corpus={"utterances": 24})
-        fold = make_folds(made.examples.utterances, made.spec.folds)[0]
+        fold = make_folds(made.examples.utterances, made.spec.protocol)[0]
         runner = CellRunner(RunDir(tmp_path / out), made.spec, manager, "cpu", made.examples)
         return runner, CellTask(seed=1, fold=fold, number=1, cells=3)
 

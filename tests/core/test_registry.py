@@ -71,12 +71,13 @@ def test_every_mistake_is_told_at_once_with_its_dotted_path(write):
     with pytest.raises(SpecError) as caught:
         load_registry(path)
     first, *lines = caught.value.message.split("\n")
-    assert first == f"{path}: 13 mistakes"
+    assert first == f"{path}: 12 mistakes"
     assert sorted(line.strip() for line in lines) == sorted(
         [
             'pipeline: no such key (did you mean "pipelines"?)',
             'pipelines.paper.trian: no such key (did you mean "train"?)',
-            "pipelines.paper.folds: input should be 'session', 'speaker' or 'fixed', got 'sesion'",
+            "pipelines.paper.protocol.folds: input should be "
+            "'session', 'speaker', 'fixed', 'scenario' or 'kfold', got 'sesion'",
             "pipelines.paper.train.epochs: input should be greater than 0, got 0",
             'pipelines.paper.train.epoch: no such key (did you mean "epochs"?)',
             "pipelines.paper.train.precision: input should be 'float32', 'bfloat16' or 'float16', got 'int8'",
@@ -85,7 +86,6 @@ def test_every_mistake_is_told_at_once_with_its_dotted_path(write):
             "pipelines.paper.epochs: no such key",  # it is one of train's: not suggested to itself
             "pipelines.new.encoders: is needed",
             "pipelines.new.fusion.use: is needed",
-            "pipelines.new.evaluators: is needed",
             "plugins.files.0: input is not a valid path for <class 'pathlib.Path'>, got 3",
         ]
     )
@@ -120,7 +120,9 @@ def test_a_missing_file_that_was_named_is_an_error(tmp_path):
 
 
 def test_an_unknown_pipeline_is_answered_with_the_nearest(tmp_path):
-    expected = r'pipeline "papr" is not known \(did you mean "paper"\?\)\. Known: demo, paper.*\nPipelines are tables'
+    expected = (
+        r'pipeline "papr" is not known \(did you mean "paper"\?\)\. Known: demo, paper.*\nEach pipeline is a table'
+    )
     with pytest.raises(SpecError, match=expected):
         load_registry(folder=tmp_path).pipeline("papr")
 

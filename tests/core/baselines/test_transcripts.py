@@ -12,6 +12,7 @@ from mer_core.baselines.nearest_transcript import nearest_transcript
 from mer_core.baselines.tfidf_regression import tfidf_regression
 from mer_core.baselines.vectors import vectors
 from mer_core.data.folds import Fold, make_folds
+from mer_core.spec import ProtocolSpec
 from mer_core.types import Utterance
 
 WORDY = [tfidf_regression, nearest_transcript]
@@ -19,7 +20,7 @@ FOLD = Fold("1", (0, 1, 2, 3), (4, 5))
 
 
 def pooled_accuracy(baseline, utterances):
-    made = [baseline(utterances, fold) for fold in make_folds(utterances, "session")]
+    made = [baseline(utterances, fold) for fold in make_folds(utterances, ProtocolSpec())]
     return accuracy_score([y for m in made for y in m.labels], [y for m in made for y in m.predicted])
 
 
@@ -97,7 +98,7 @@ def test_repeated_words_are_found_where_labels_follow_them(demo_words):
 
 
 def test_every_baseline_follows_the_order_of_the_fold_and_repeats_itself(demo_words):
-    fold = make_folds(demo_words, "session")[0]
+    fold = make_folds(demo_words, ProtocolSpec())[0]
     for baseline in BASELINES.values():
         once, again = baseline(demo_words, fold), baseline(demo_words, fold)
         assert once.ids == [demo_words[i].id for i in fold.test]

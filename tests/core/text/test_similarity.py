@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer_core.text.similarity import find_repeats, words
+from mer_core.text.similarity import find_repeats
+from mer_core.text.words import words
 
 LINES = st.lists(
     st.lists(st.sampled_from("abcdefghij"), max_size=9).map(" ".join), max_size=30
