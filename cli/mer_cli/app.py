@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mer_cli import audit, cache, check_plugin, evaluate, list_plugins, new_plugin, predict, protocol, run, show_plugin
+from mer_cli import bench, check_plugin, evaluate, list_plugins, new_plugin, predict, run, show_plugin
 from mer_core.errors import MerError
 
 USER_ERROR = 2
@@ -57,6 +58,7 @@ app.command("list-plugins")(list_plugins.list_plugins)
 app.command("show-plugin")(show_plugin.show_plugin)
 app.command("new-plugin")(new_plugin.new_plugin)
 app.command("check-plugin")(check_plugin.check_plugin)
+app.command("bench")(bench.bench)
 
 
 def main() -> None:

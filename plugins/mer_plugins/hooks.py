@@ -65,3 +65,4 @@ def mer_corpora() -> Iterable[Plugin]:
     yield Plugin("demo", f"{_HERE}.corpora.demo:Demo", "synthetic speech with known ceilings", extra="demo")
     yield Plugin("iemocap", f"{_HERE}.corpora.iemocap:Iemocap", "IEMOCAP from the release as it ships")
     yield Plugin("manifest", f"{_HERE}.corpora.manifest:Manifest", "your own recordings, listed in a CSV or JSONL file")
+    yield Plugin("noise", f"{_HERE}.corpora.noise:Noise", "noise in IEMOCAP's lengths, to measure speed on")

@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from mer_core.errors import SpecError, suggest
+from mer_plugins.encoders.untrained import PREFIX, untrained
 
 EMBEDDED = "embedded:"
 SAFETENSORS = ("model*.safetensors", "model.safetensors.index.json")
@@ -35,8 +36,8 @@ def resolve(checkpoint: str, *, modality: str) -> Path:
     """Return the local directory of a checkpoint, fetched from the hub where need be.
 
     Args:
-        checkpoint: `embedded:NAME`, a directory, or a hub name. A directory wins over a hub name, as in transformers.
-            What the hub's cache already holds is used as it is, without asking the network for a newer one.
+        checkpoint: `embedded:NAME`, `random:SIZE`, a directory, or a hub name. A directory wins over a hub name, as in
+            transformers. What the hub's cache already holds is used as it is; the network is not asked for a newer one.
         modality: the encoder's key in the registry file, for the error messages.
 
     Raises:
@@ -44,6 +45,8 @@ def resolve(checkpoint: str, *, modality: str) -> Path:
     """
     if checkpoint.startswith(EMBEDDED):
         return _embedded(checkpoint.removeprefix(EMBEDDED), modality)
+    if checkpoint.startswith(PREFIX):
+        return untrained(checkpoint.removeprefix(PREFIX), modality=modality)
     path = Path(checkpoint).expanduser()
     if path.is_dir():
         return path.resolve()

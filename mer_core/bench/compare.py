@@ -1,0 +1,75 @@
+"""Takes rows: every job once per repeat, alternating, so that a busy minute falls on both sides. Imports no torch."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mer_core.bench.process import Ran, ours, run
+from mer_core.bench.rows import Row, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What to take and how often.
+
+    Args:
+        rows: by name.
+        peers: the script of each side that is not the project's.
+        repeats: how often each job runs.
+        env: what the jobs' environment has besides this process's.
+        progress: told the job that begins, which of how many it is.
+    """
+
+    rows: Mapping[str, Row]
+    peers: Mapping[str, Path]
+    repeats: int
+    env: Mapping[str, str]
+    progress: Callable[[str, int, int], None] = lambda title, number, total: None
+
+    def take(self) -> dict[str, Any]:
+        """Return every row's ratios with their median and spread, and what each job told."""
+        runs = list({one.title: one for row in self.rows.values() for one in (row.first, row.second)}.values())
+        ran: dict[str, list[Ran]] = {one.title: [] for one in runs}
+        for repeat in range(self.repeats):
+            # Each repeat begins with the next job, so that none always runs after the same one.
+            turn = repeat % len(runs)
+            for number, one in enumerate(runs[turn:] + runs[:turn]):
+                self.progress(one.title, repeat * len(runs) + number + 1, self.repeats * len(runs))
+                ran[one.title].append(self._one(one, last=repeat == self.repeats - 1))
+        return {
+            "rows": {
+                name: _result(row, ran[row.first.title], ran[row.second.title]) for name, row in self.rows.items()
+            },
+            "jobs": {title: [asdict(one) for one in each] for title, each in ran.items()},
+        }
+
+    def _one(self, one: Run, *, last: bool) -> Ran:
+        if one.side != "mer":
+            return run([sys.executable, str(self.peers[one.side]), *one.arguments], env=self.env)
+        watched = last and one.job.get("kind", "train") == "train" and one.job.get("device", "cpu") == "cpu"
+        return ours({**one.job, "watched": watched}, env=self.env)
+
+
+def _result(row: Row, first: list[Ran], second: list[Ran]) -> dict[str, Any]:
+    ratios = [a.speed / b.speed for a, b in zip(first, second, strict=True)]
+    ratio = statistics.median(ratios)
+    mine, other = (second, first) if row.is_cost else (first, second)
+    return {
+        "work": row.work,
+        "against": row.against,
+        "bound": row.bound,
+        "is_cost": row.is_cost,
+        "ratio": ratio,
+        "lowest": min(ratios),
+        "highest": max(ratios),
+        "met": row.met(ratio),
+        "utterances_per_second": statistics.median(one.speed for one in mine),
+        "others_utterances_per_second": statistics.median(one.speed for one in other),
+        "peak_gib": max(one.peak_gib for one in mine),
+        "others_peak_gib": max(one.peak_gib for one in other),
+    }

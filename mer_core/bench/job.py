@@ -1,0 +1,186 @@
+"""The project's side of a comparison: one epoch of training, a hand-written loop over the same, or scoring.
+
+Each is a process of its own (`python -m mer_core.bench JSON`), so that memory and threads are its own too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from mer_core.bench.stopwatch import LOADING, OPTIMISER, Stopwatch
+from mer_core.choices import Precision
+from mer_core.data.batches import plan_epoch
+from mer_core.data.examples import Examples, loader, prepare, to_device
+from mer_core.data.folds import Fold
+from mer_core.data.store import FeatureStore
+from mer_core.events import CellEvent, Stepped, silent
+from mer_core.experiment import Experiment, Shared
+from mer_core.optim import make_optimizer
+from mer_core.pipeline import Pipeline
+from mer_core.registry import load_registry
+from mer_core.resolve import Overrides, resolve
+from mer_core.scoring import predict
+from mer_core.seeds import derive_seed
+from mer_core.train import Trainer
+from mer_core.training import Training
+
+PIPELINE = "bench"
+SEED_PARTS = (1, "all")
+Kind = Literal["train", "loop", "score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to measure. The fields are those of the peer's command line."""
+
+    kind: Kind = "train"
+    size: str = "base"
+    utterances: int = 64
+    batch_size: int = 8
+    precision: Precision = "float32"
+    device: str = "cpu"
+    aux: bool = True
+    watched: bool = False
+    """Also say where the time goes; on a GPU that slows the epoch down."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Listens to a training: the time from its start to each step's end, in seconds."""
+
+    started_s: float = field(default_factory=time.perf_counter)
+    steps_s: list[float] = field(default_factory=list)
+
+    def __call__(self, event: CellEvent) -> None:
+        """Take the time of a step's end."""
+        if isinstance(event, Stepped):
+            self.steps_s.append(time.perf_counter() - self.started_s)
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Return the job's utterances per second with what belongs to them: seconds, front end, padding, shares."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        training = _training(job, Path(folder))
+        prepare_s = time.perf_counter() - started
+        told = {"train": _train, "loop": _loop, "score": _score}[job.kind](job, training)
+    return {"utterances_per_second": job.utterances / told["seconds"], "prepare_s": prepare_s} | told
+
+
+def _training(job: Job, folder: Path) -> Training:
+    """Return what a run would have ready: corpus read, checkpoints loaded, front end computed or found in the store."""
+    registry = load_registry(None)
+    manager = registry.manager()
+    values: dict[str, Any] = {
+        f"encoders.{m}.checkpoint": f"random:{job.size}" for m in registry.spec.pipelines[PIPELINE].encoders
+    }
+    values |= {
+        "data.utterances": job.utterances,
+        "train.batch_size": job.batch_size,
+        "train.precision": job.precision,
+    }
+    spec = resolve(registry, PIPELINE, Overrides(aux=None if job.aux else [], values=values))
+    experiment = Experiment(name=PIPELINE, spec=spec, manager=manager, out=folder / "run", device=job.device)
+    ready = experiment.ready(Shared())
+    return Training(
+        spec=ready.spec,
+        manager=manager,
+        examples=ready.examples,
+        fold=Fold("all", tuple(range(job.utterances)), ()),
+        seed_parts=SEED_PARTS,
+        device=job.device,
+        folder=folder,
+    )
+
+
+def _train(job: Job, training: Training) -> dict[str, Any]:
+    """One epoch by the project's own trainer, from its first step's start to its last one's end."""
+    pipeline, clock = training.compose(), Clock()
+    trainer = training.trainer(clock)
+    watch = Stopwatch(trainer.accelerator.device)
+    if job.watched:
+        _watch(watch, pipeline, trainer)
+
+    def begin(epoch: int) -> None:
+        watch.start()
+        clock.started_s = time.perf_counter()
+
+    progress = trainer.fit(pipeline, training.examples, training.fold.train, started=begin)
+    return {
+        "seconds": clock.steps_s[-1],
+        "losses": progress.history[-1]["losses"],
+        "shares": watch.shares if job.watched else {},
+        "padding": padding(training),
+    }
+
+
+def _watch(watch: Stopwatch, pipeline: Pipeline, trainer: Trainer) -> None:
+    """Mark the borders of a step; the process does nothing else, so hooks on every optimiser are on this one."""
+    accelerator: Any = trainer.accelerator
+    watch.watch(pipeline)
+    accelerator.backward = watch.backward(accelerator.backward)
+    accelerator.clip_grad_norm_ = watch.optimiser(accelerator.clip_grad_norm_)
+    register_optimizer_step_pre_hook(lambda *_: watch.mark(LOADING))
+    register_optimizer_step_post_hook(lambda *_: watch.mark(OPTIMISER))
+
+
+def _plan(training: Training) -> list[list[int]]:
+    """Return the batches of the trainer's first epoch."""
+    return plan_epoch(
+        training.fold.train,
+        training.examples.lengths,
+        batch_size=training.spec.train.batch_size,
+        seed=derive_seed(*SEED_PARTS, "batches", 0),
+    )
+
+
+def padding(training: Training) -> float:
+    """Return the padded frames of an epoch's batches over the real ones, 1 where nothing is padded."""
+    lengths = training.examples.lengths
+    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in _plan(training))
+    return padded / sum(lengths)
+
+
+def _loop(job: Job, training: Training) -> dict[str, Any]:
+    """The same epoch as somebody would write it by hand, over batches that lie ready in memory."""
+    pipeline, accelerator = training.compose(), training.trainer(silent).accelerator
+    device = accelerator.device
+    pipeline.to(device).train()
+    batches = [to_device(batch, device) for batch in loader(pipeline, training.examples, _plan(training))]
+    optimizer = make_optimizer(pipeline, training.spec.train)
+    started = time.perf_counter()
+    for number, batch in enumerate(batches):
+        with accelerator.autocast():
+            total = pipeline(batch, torch.Generator().manual_seed(number)).total
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(pipeline.parameters(), training.spec.train.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return {"seconds": time.perf_counter() - started}
+
+
+def _score(job: Job, training: Training) -> dict[str, Any]:
+    """Predict every utterance from its recording and words, with an empty store when the clock starts."""
+    pipeline = training.compose()
+    accelerator = training.trainer(silent).accelerator
+    pipeline.to(accelerator.device)
+    started = time.perf_counter()
+    examples = _prepared(training, pipeline)
+    predict(pipeline, examples, training.fold.train, accelerator=accelerator)
+    return {"seconds": time.perf_counter() - started}
+
+
+def _prepared(training: Training, pipeline: Pipeline) -> Examples:
+    known = training.examples
+    store = FeatureStore(training.folder / "store")
+    examples, _ = prepare(pipeline, known.utterances, store, classes=known.classes, may_lack=training.spec.may_lack)
+    return examples

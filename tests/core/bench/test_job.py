@@ -1,0 +1,55 @@
+"""The project's side, on the tiny size: one process does what a run does, and tells what it took."""
+
+import pytest
+import torch
+
+from mer_core.bench.job import Job, measure
+
+TINY = {"size": "tiny", "utterances": 6, "batch_size": 3}
+
+
+def test_an_epoch_with_where_its_time_goes():
+    told = measure(Job(**TINY, watched=True))
+    assert told["utterances_per_second"] == pytest.approx(6 / told["seconds"])
+    assert set(told["losses"]) == {"main", "aux1", "aux2"}
+    assert 1 <= told["padding"] < 3
+    assert sum(told["shares"].values()) == pytest.approx(1.0)
+    assert set(told["shares"]) == {
+        "loading and bookkeeping",
+        "audio encoder",
+        "text encoder",
+        "fusion",
+        "auxiliary tasks",
+        "fusion and tasks, backward",
+        "optimiser",
+    }
+
+
+def test_watching_changes_no_loss_and_a_step_may_go_without_tasks():
+    plain, watched = (measure(Job(**TINY, watched=watched))["losses"] for watched in (False, True))
+    assert plain == watched
+    assert set(measure(Job(**TINY, aux=False))["losses"]) == {"main"}
+
+
+@pytest.mark.parametrize("kind", ["loop", "score"])
+def test_the_other_jobs(kind):
+    told = measure(Job(**TINY, kind=kind))
+    assert told["utterances_per_second"] == pytest.approx(6 / told["seconds"])
+
+
+def test_the_loop_trains_what_the_trainer_trains(monkeypatch):
+    """Both sides of the overhead do the same steps: as many, on batches of the same lengths."""
+    from mer_core.pipeline import Pipeline
+
+    seen, real = [], Pipeline.forward
+
+    def forward(self, batch, generator=None):
+        seen.append((len(batch.labels_B), int(batch.inputs["audio"]["lengths"].sum()), torch.is_grad_enabled()))
+        return real(self, batch, generator)
+
+    monkeypatch.setattr(Pipeline, "forward", forward)
+    measure(Job(**TINY))
+    trained, seen[:] = list(seen), []
+    measure(Job(**TINY, kind="loop"))
+    assert trained == seen
+    assert len(seen) == 2
