@@ -1,1 +1,1 @@
-"""The command line of mer. Only `console` knows rich."""
+"""The command line of mer. Only `console`, `live` and `grid` know rich."""

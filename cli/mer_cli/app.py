@@ -9,6 +9,19 @@ from typer.core import TyperGroup
 
 from mer_cli import audit, cache, check_plugin, evaluate, list_plugins, new_plugin, predict, protocol, run, show_plugin
 from mer_cli import bench, check_plugin, evaluate, list_plugins, new_plugin, predict, run, show_plugin
+from mer_cli import (
+    audit,
+    cache,
+    check_plugin,
+    evaluate,
+    list_plugins,
+    new_plugin,
+    predict,
+    protocol,
+    reproduce,
+    run,
+    show_plugin,
+)
 from mer_core.errors import MerError
 
 USER_ERROR = 2
@@ -49,6 +62,7 @@ def _mer() -> None:
 
 
 app.command("run")(run.run)
+app.command("reproduce")(reproduce.reproduce)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)

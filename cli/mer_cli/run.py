@@ -160,11 +160,11 @@ def run_name(pipeline: str, spec: PipelineSpec, everything: set[str]) -> str:
 def _watched(experiment: Experiment) -> tuple[RunDir, dict[str, Any]]:
     from dataclasses import replace
 
-    from mer_cli import console
+    from mer_cli import live
     from mer_core.data.protocol import remark
 
     told = remark(experiment.spec.protocol)
-    with console.watch(several_seeds=len(experiment.seeds) > 1, remark=told) as listener:
+    with live.watch(several_seeds=len(experiment.seeds) > 1, remark=told) as listener:
         return replace(experiment, listener=listener).run()
 
 

@@ -13,8 +13,7 @@ from typing import Any
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 
-from mer_cli import console as drawing
-from mer_cli import results
+from mer_cli import console, live, results
 from mer_cli.progress import Progress
 from mer_core import events
 
@@ -37,7 +36,7 @@ class Clock:
 def live_view() -> RenderableType:
     """Return what `mer run` shows while it works, after the stored events."""
     clock = Clock()
-    view = drawing._LiveView(several_seeds=False, remark="")
+    view = live.LiveView(several_seeds=False, remark="")
     view._progress = Progress(clock=clock)
     for row in map(json.loads, (HERE / "run" / "events.jsonl").read_text(encoding="utf-8").splitlines()):
         clock.now_s = row.pop("at_s")
@@ -55,7 +54,7 @@ def tables() -> list[Any]:
     """Return the tables that `mer run` ends in."""
     report = json.loads((HERE / "run" / "report.json").read_text(encoding="utf-8"))
     shown = [results.figures_table(report), *results.confusion_tables(report), results.ceilings_table(report)]
-    return [part for table in shown if table for part in (f"[bold]{table.title}[/]", drawing._rich_table(table), "")]
+    return [part for table in shown if table for part in (f"[bold]{table.title}[/]", console.rich_table(table), "")]
 
 
 def svg(name: str, title: str, *parts: RenderableType) -> str:

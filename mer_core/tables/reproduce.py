@@ -16,6 +16,7 @@ from mer_core.experiment import Experiment, Ready, Shared
 from mer_core.files import read_json, write_json
 from mer_core.manager import PluginManager
 from mer_core.registry import Registry
+from mer_core.report import SELECTIONS
 from mer_core.resolve import Overrides
 from mer_core.rundir import RunDir
 from mer_core.tables.make import Failures, Member, TableMaker
@@ -88,6 +89,11 @@ class Reproduction:
             for name in self.tables:
                 write_json(place.table(name), self._table(maker, name))
             return [read_json(place.table(name)) for name in self.tables]
+
+    def remark(self) -> str:
+        """Return what must stand beside every figure while the rows are worked on."""
+        rows = rows_of(self.registry, self.tables, self.pipeline, self.overrides)
+        return SELECTIONS["test"] if any(row.resolved.train.select == "test" for row in rows) else ""
 
     def _table(self, maker: TableMaker, name: str) -> dict[str, Any]:
         with _remedy():

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mer_cli import console
+from mer_cli import console, live
 from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Preparing, Stepped
 
 
@@ -13,7 +13,7 @@ from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Pr
 def terminal(monkeypatch):
     """A terminal of 80 columns that remembers what was drawn, without colours."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=80, height=30, color_system=None)
-    monkeypatch.setattr(console, "_screen", lambda *, stderr=False: screen)
+    monkeypatch.setattr(console, "screen", lambda *, stderr=False: screen)
     return screen
 
 
@@ -32,7 +32,7 @@ def tell(view, fold, *events, cells=4):
 
 @pytest.fixture
 def view(terminal):
-    with console._LiveView(several_seeds=True, remark="") as view:
+    with live.LiveView(several_seeds=True, remark="") as view:
         yield view
 
 
@@ -93,7 +93,7 @@ def test_neither_finished_folds_nor_those_at_work_fill_the_screen(view, terminal
 
 
 def test_what_was_selected_on_test_is_never_a_bare_figure(terminal):
-    with console._LiveView(several_seeds=False, remark="selected on test (optimistic)") as view:
+    with live.LiveView(several_seeds=False, remark="selected on test (optimistic)") as view:
         tell(view, 1, CellStarted(0, 5), EpochEnded(1, {"main": 1.25}, 0.5))
         assert "score 50.00 selected on test (optimistic)" in " ".join(" ".join(drawn(view, terminal)).split())
         for fold in (2, 3):
@@ -104,7 +104,7 @@ def test_what_was_selected_on_test_is_never_a_bare_figure(terminal):
 
 
 def test_the_live_view_is_gone_at_the_end(terminal):
-    with console.watch(several_seeds=False) as listener:
+    with live.watch(several_seeds=False) as listener:
         listener(Note("run directory: here"))
         listener(Preparing(1, 2))
     text = terminal.file.getvalue()

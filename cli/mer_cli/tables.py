@@ -1,0 +1,128 @@
+"""A table of systems on the console: from the data of table.json to rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mer_cli.console import Table
+from mer_cli.words import MISSING, percent
+
+Data = Mapping[str, Any]
+FIGURES = ("wa", "ua")
+
+
+def shown(table: Data) -> Iterator[Table]:
+    """Yield the table itself, the same for each kind of utterance, and the paired tests."""
+    yield _systems(table)
+    for kind in _kinds(table):
+        yield _part(table, kind)
+    if table["pairs"]:
+        yield _pairs(table)
+
+
+def lines(table: Data) -> Iterator[str]:
+    """Yield what must be said beside the figures."""
+    for row in table["rows"]:
+        if row["note"]:
+            yield f"{row['title']}: {row['note']}"
+    if table["source"]:
+        yield f"published: {table['source']}; {table['protocol']}"
+    for row in table["rows"]:
+        published = row["published"] or {}
+        for key in ("source", "protocol"):
+            if published.get(key) not in (None, "", table[key]):
+                yield f"{row['title']}, published: {published[key]}"
+    for guess in table["baselines"]:
+        if "reason" in guess:
+            yield f"{guess['title']}: not here, {guess['reason']}"
+    for row in table["rows"]:
+        for why in row["failed"]:
+            yield f"{row['title']}: {why}"
+
+
+def _systems(table: Data) -> Table:
+    seeds = len(table["seeds"])
+    several = f", mean of {seeds} seeds" if seeds > 1 else ""
+    rows = [*table["rows"], *(guess for guess in table["baselines"] if "reason" not in guess)]
+    deviations = ["sd_folds"] + (["sd_seeds"] if seeds > 1 else [])
+    names = {"sd_folds": "sd folds", "sd_seeds": "sd seeds"}
+    columns = ["", *(c for f in FIGURES for c in (f.upper(), *(names[d] for d in deviations), "95 %", "published"))]
+    return Table(
+        columns=columns,
+        rows=[[_title(row), *(text for figure in FIGURES for text in _cells(row, figure, deviations))] for row in rows],
+        title=f"{table['title']}: percent{several}",
+    )
+
+
+def _title(row: Data) -> str:
+    """Return a row's title with what must stand at its figures."""
+    return " ".join(
+        [
+            row["title"],
+            *(["(uses context)"] if row.get("uses_context") else []),
+            *([f"({row['selection']})"] if row.get("select") == "test" else []),
+        ]
+    )
+
+
+def _cells(row: Data, figure: str, deviations: Sequence[str]) -> list[str]:
+    published = (row.get("published") or {}).get(figure)
+    found = row.get(figure)
+    measured = [MISSING] * (len(deviations) + 2)
+    if found is not None:
+        measured = [percent(found["estimate"]), *(percent(found[key]) for key in deviations), _ends(found)]
+    return [*measured, "" if published is None else percent(published)]
+
+
+def _ends(found: Data) -> str:
+    return MISSING if found["low"] is None else f"{percent(found['low'])} to {percent(found['high'])}"
+
+
+def _kinds(table: Data) -> list[str]:
+    return sorted({kind for row in table["rows"] for kind in row.get("parts", {})})
+
+
+def _part(table: Data, kind: str) -> Table:
+    rows = [row for row in [*table["rows"], *table["baselines"]] if kind in row.get("parts", {})]
+    counts = {row["parts"][kind]["utterances"] for row in rows}
+    return Table(
+        columns=["", *(column for figure in FIGURES for column in (figure.upper(), "95 %"))],
+        rows=[[_title(row), *_figures(row["parts"][kind])] for row in rows],
+        title=f"{kind} utterances alone ({', '.join(map(str, sorted(counts)))}): percent",
+    )
+
+
+def _figures(measured: Data) -> list[str]:
+    return [text for figure in FIGURES for text in (percent(measured[figure]["estimate"]), _ends(measured[figure]))]
+
+
+def _pairs(table: Data) -> Table:
+    return Table(
+        columns=["", "", "first - second", "95 %", "p", "p, Holm", "smallest"],
+        rows=[row for pair in table["pairs"] for row in _pair(pair)],
+        num_names=2,
+        title="differences: points; smallest: the true difference that is found four times in five",
+    )
+
+
+def _pair(pair: Data) -> list[list[str]]:
+    name = f"{pair['a']} - {pair['b']}"
+    if "reason" in pair:
+        return [[name, "", pair["reason"], *[""] * 4]]
+    return [
+        [
+            name,
+            figure.upper(),
+            percent(pair[figure]["estimate"]),
+            _ends(pair[figure]),
+            _p(pair[figure]["p"]),
+            _p(pair[figure]["p_holm"]),
+            percent(pair[figure]["smallest"]),
+        ]
+        for figure in reversed(FIGURES)
+    ]
+
+
+def _p(value: float | None) -> str:
+    return MISSING if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
