@@ -60,8 +60,8 @@ INTRO = {
     "hash is of all that a protocol says; it stands, with that of the utterances of each fold, in every run and table. "
     "Why: [protocol and selection](../explanation/protocol.md).",
     "command-line": "Every command, as `mer COMMAND --help` shows it. Exit codes: 0 done, 1 a plugin breaks a promise, "
-    "an audit with --strict finds something severe, or a fault of ours (with a traceback), 2 something you can mend "
-    "(one screen: fact, place, remedy), "
+    "an audit with --strict finds something severe, a fold of a table failed, or a fault of ours (with a "
+    "traceback), 2 something you can mend (one screen: fact, place, remedy), "
     "130 interrupted.",
     "contracts": "What every plugin of a kind promises, as `mer check-plugin NAME` and the contract classes of "
     "`mer_core.testing` check it. The methods and values that a class must have are in "

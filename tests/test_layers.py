@@ -68,3 +68,10 @@ def test_the_core_names_no_plugin():
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         assert not words & names, path
+
+
+def test_only_what_draws_knows_rich():
+    knowing = {
+        path.stem for path in (ROOT / "cli").rglob("*.py") if any(n.split(".")[0] == "rich" for n in imported(path))
+    }
+    assert knowing == {"console", "live", "grid"}

@@ -7,7 +7,14 @@ import sys
 import pytest
 
 HEAVY = ("torch", "transformers", "accelerate", "sklearn", "numpy")
-LIGHT = [["--help"], ["run", "--help"], ["list-plugins"], ["list-plugins", "--json"], ["show-plugin", "wav2vec2"]]
+LIGHT = [
+    ["--help"],
+    ["run", "--help"],
+    ["reproduce", "--help"],
+    ["list-plugins"],
+    ["list-plugins", "--json"],
+    ["show-plugin", "wav2vec2"],
+]
 
 
 @pytest.mark.parametrize("args", LIGHT, ids=" ".join)
@@ -29,7 +36,7 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]), file=sys.
 
 def test_help_names_every_command(mer):
     shown = mer("--help", registry=None).stdout
-    for name in ("run", "predict", "evaluate", "list-plugins", "show-plugin"):
+    for name in ("run", "reproduce", "predict", "evaluate", "list-plugins", "show-plugin"):
         assert f"\n  {name} " in shown
 
 

@@ -1,0 +1,144 @@
+"""`mer reproduce` on toys: what it prints, what it leaves, how it ends."""
+
+import json
+import re
+
+import pytest
+
+from mer_cli import tables
+from mer_core.cells import CellRunner
+from mer_core.events import CellStarted
+
+TABLES = """
+[tables.t]
+title = "toy table"
+source = "a paper"
+protocol = "one split"
+pairs = [["both", "text"]]
+rows.text = { title = "text only", modalities = ["text"] }
+rows.both = { title = "both", fusion = "fc", aux = [], published = { wa = 0.5, source = "a book" }, note = "ours" }
+"""
+
+
+@pytest.fixture
+def registry(request, workplace):
+    """The toys with a table."""
+    toys = request.path.parent / "toy"
+    parts = (toys / "registry.toml").read_text().replace("toy_parts.py", str(toys / "toy_parts.py"))
+    path = workplace / "with-table.toml"
+    path.write_text(parts + TABLES)
+    return path
+
+
+@pytest.fixture
+def reproduce(mer, registry):
+    return lambda *args: mer("reproduce", "--table", "t", "--pipeline", "toy", "--jobs", 1, *args, registry=registry)
+
+
+def cells(text):
+    """Return the lines of a table by their first words."""
+    return {parts[0]: parts[1:] for parts in (re.split(r" {2,}", line) for line in text.splitlines())}
+
+
+def test_it_prints_the_table_with_what_was_published_and_the_paired_test(reproduce, workplace):
+    result = reproduce()
+    assert result.exit_code == 0, result.output
+    out = result.stdout
+    assert len(re.findall(r"^(text only|both), fold \d  WA ", out, re.MULTILINE)) == 6
+    assert "toy table: percent\n" in out
+    stored = json.loads((workplace / "tables" / "toy" / "table-t" / "table.json").read_text())
+    shown = cells(out.partition("toy table: percent")[2])
+    both = stored["rows"][1]
+    assert shown["both"][0] == f"{100 * both['wa']['estimate']:.2f}"
+    assert shown["both"][3] == "50.00", "published"
+    assert shown["nearest transcript"]
+    assert re.findall(r"^both - text only +(\w+)", out, re.MULTILINE) == ["UA", "WA"]
+    for line in (
+        "both: ours",
+        "published: a paper; one split",
+        "both, published: a book",
+        "scenario majority: not here, the corpus names no scenarios (field `scenario`)",
+        "tables: tables/toy",
+    ):
+        assert line in out.splitlines()
+
+
+def test_rows_are_run_directories_for_the_other_commands(reproduce, mer, workplace):
+    reproduce("--out", "here")
+    stored = json.loads((workplace / "here" / "table-t" / "table.json").read_text())
+    run = workplace / "here" / "rows" / stored["rows"][0]["run"]
+    assert mer("predict", run, "--text", "i am sad").exit_code == 0
+
+
+def test_a_failed_cell_is_told_the_exit_code_is_1_and_the_same_command_mends_it(reproduce, monkeypatch):
+    real = CellRunner.__call__
+
+    def fail(self, task, listener):
+        if task.fold.name == "2":
+            raise ZeroDivisionError("by zero")
+        real(self, task, listener)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellRunner, "__call__", fail)
+        result = reproduce()
+    assert result.exit_code == 1
+    assert "text only, fold 2  failed: ZeroDivisionError: by zero" in result.stdout
+    assert "text only: fold 2, seed 1: ZeroDivisionError: by zero" in result.stdout
+    assert cells(result.stdout.partition("toy table")[2])["both"][:2] == ["n/a", "n/a"]
+    assert reproduce().exit_code == 0
+
+
+def test_ctrl_c_says_how_to_go_on(reproduce, monkeypatch, registry):
+    def interrupt(self, task, listener):
+        listener(CellStarted(0, 1))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CellRunner, "__call__", interrupt)
+    result = reproduce()
+    assert result.exit_code == 130
+    assert result.stdout.splitlines()[-1] == (
+        f"Stopped. Go on with: mer reproduce --table t --pipeline toy --jobs 1 --registry {registry}"
+    )
+
+
+def test_an_unknown_table_is_refused(mer, registry):
+    result = mer("reproduce", "--table", "tt", "--pipeline", "toy", registry=registry)
+    assert result.exit_code == 2
+    assert 'table "tt" is not known (did you mean "t"?)' in result.stderr
+
+
+# Words of a table
+
+
+def row(**more):
+    figure = {"estimate": 0.5, "low": 0.4, "high": 0.6, "sd_folds": 0.1, "sd_seeds": None}
+    base = {"title": "A", "name": "a", "note": "", "published": None, "failed": [], "wa": figure, "ua": figure}
+    return base | {"parts": {}, "select": "last", "selection": "last epoch"} | more
+
+
+def table(*rows, **more):
+    base = {"title": "t", "source": "", "protocol": "", "seeds": [1], "baselines": [], "pairs": [], "warnings": []}
+    return base | {"rows": rows} | more
+
+
+def test_what_was_selected_on_test_or_uses_context_says_so_at_its_figures():
+    made = table(
+        row(select="test", selection="selected on test (optimistic)"), row(title="B", uses_context={"text": [1, 1]})
+    )
+    (shown,) = tables.shown(made)
+    assert [line[0] for line in shown.rows] == ["A (selected on test (optimistic))", "B (uses context)"]
+
+
+def test_seeds_have_a_column_of_their_own_and_kinds_a_table_of_their_own():
+    part = {"utterances": 7, "wa": row()["wa"], "ua": row()["ua"] | {"low": None, "high": None}}
+    made = table(row(parts={"scripted": part}), seeds=[1, 2])
+    everything, scripted = tables.shown(made)
+    assert everything.columns[:6] == ["", "WA", "sd folds", "sd seeds", "95 %", "published"]
+    assert everything.rows[0][:6] == ["A", "50.00", "10.00", "n/a", "40.00 to 60.00", ""]
+    assert scripted.title == "scripted utterances alone (7): percent"
+    assert scripted.rows == [["A", "50.00", "40.00 to 60.00", "50.00", "n/a"]]
+
+
+def test_a_pair_that_cannot_be_tested_says_why():
+    (_, shown) = tables.shown(table(row(), pairs=[{"a": "A", "b": "B", "reason": "other utterances"}]))
+    assert shown.rows == [["A - B", "", "other utterances", "", "", "", ""]]
