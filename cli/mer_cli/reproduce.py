@@ -29,6 +29,9 @@ def reproduce(
     pipeline: Annotated[
         str | None, typer.Option(metavar="NAME", help="What rows depart from: paper with --data, else demo.")
     ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What figures are measured under: mer protocol list.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Train every fold with the seeds 1 to N.")] = 1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Folds at once; else by cores and memory.")] = None,
     device: DeviceOption = Device.auto,
@@ -60,7 +63,7 @@ def reproduce(
         manager=registry.manager(),
         tables=list(dict.fromkeys(tables or default_tables(registry))),
         pipeline=base,
-        overrides=Overrides(data=data, sets=sets or ()),
+        overrides=Overrides(data=data, protocol=protocol, sets=sets or ()),
         out=out or Path("tables") / base,
         seeds=range(1, seeds + 1),
         device=device.value,

@@ -23,15 +23,18 @@ def shown(table: Data) -> Iterator[Table]:
 
 def lines(table: Data) -> Iterator[str]:
     """Yield what must be said beside the figures."""
+    if table["protocol"]:
+        yield f"protocol: {table['protocol']['name']} ({table['protocol']['hash'][:8]})"
+    yield from table["notes"]
     for row in table["rows"]:
         if row["note"]:
             yield f"{row['title']}: {row['note']}"
-    if table["source"]:
-        yield f"published: {table['source']}; {table['protocol']}"
+    if table["published"]["source"]:
+        yield f"published: {table['published']['source']}; {table['published']['protocol']}"
     for row in table["rows"]:
         published = row["published"] or {}
         for key in ("source", "protocol"):
-            if published.get(key) not in (None, "", table[key]):
+            if published.get(key) not in (None, "", table["published"][key]):
                 yield f"{row['title']}, published: {published[key]}"
     for guess in table["baselines"]:
         if "reason" in guess:
@@ -61,7 +64,7 @@ def _title(row: Data) -> str:
         [
             row["title"],
             *(["(uses context)"] if row.get("uses_context") else []),
-            *([f"({row['selection']})"] if row.get("select") == "test" else []),
+            *([f"({row['remark']})"] if row.get("remark") else []),
         ]
     )
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from mer_core.baselines import BASELINES, Unavailable
 from mer_core.data.folds import Fold
+from mer_core.data.protocol import remark, same_protocol
 from mer_core.manager import PluginManager
 from mer_core.provenance import folds_hash
 from mer_core.report import write_report
 from mer_core.rundir import RunDir
-from mer_core.spec import TableSpec
+from mer_core.spec import PipelineSpec, TableSpec
 from mer_core.statistics import System, Trial, load_system
 from mer_core.tables.figures import pair_figures, system_figures
 from mer_core.tables.rows import Row
@@ -69,16 +70,19 @@ class TableMaker:
         members = [member for member in self.members if member.row.table == name]
         done = {m.row.name: self._finish(m.run) for m in members if m.run and not self._failed(m.run)}
         systems = {row: replace(one.system, name=spec.rows[row].title) for row, one in done.items()}
+        infos = {m.row.spec.title: self.runs[m.run].info() for m in members if m.run}
+        warnings = [*same_protocol(infos), *(line for system in systems.values() for line in system.warnings)]
         pairs = [(systems[a], systems[b]) for a, b in spec.pairs if {a, b} <= systems.keys()]
         return {
             "name": name,
             "title": spec.title,
-            "source": spec.source,
-            "protocol": spec.protocol,
+            "published": {"source": spec.source, "protocol": spec.protocol},
+            "protocol": next(iter(infos.values()), {}).get("protocol"),
+            "notes": next(iter(infos.values()), {}).get("notes", []),
             "rows": [self._row(member, spec) | self._figures(done.get(member.row.name)) for member in members],
             "baselines": self._guesses(members),
             "pairs": pair_figures(pairs),
-            "warnings": list(dict.fromkeys(line for system in systems.values() for line in system.warnings)),
+            "warnings": warnings,
         }
 
     def _row(self, member: Member, spec: TableSpec) -> dict[str, Any]:
@@ -100,13 +104,14 @@ class TableMaker:
 
     def _provenance(self, run: str) -> dict[str, Any]:
         info = self.runs[run].info()
-        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings", "provenance")
-        return {"run": run} | {key: info[key] for key in kept}
+        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings", "uses_context", "provenance")
+        told = remark(PipelineSpec.model_validate(info["spec"]).protocol)
+        return {"run": run, "protocol": info["protocol"]["hash"], "remark": told} | {key: info[key] for key in kept}
 
     def _figures(self, done: Finished | None) -> dict[str, Any]:
         if done is None:
             return {}
-        told = {key: done.report[key] for key in ("select", "selection", "summary", "confusion")}
+        told = {key: done.report[key] for key in ("selection", "summary", "confusion")}
         return told | done.figures
 
     def _failed(self, run: str) -> list[str]:

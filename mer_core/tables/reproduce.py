@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mer_core.cells import CellTask
-from mer_core.data.store import FeatureStore, cache_root
+from mer_core.data.protocol import remark
+from mer_core.data.store import Store, default_store
 from mer_core.errors import MerError, PluginError, RunError, SpecError
 from mer_core.events import CellFailed, Listener, Note, Planned, PlannedRun, silent
 from mer_core.experiment import Experiment, Ready, Shared
 from mer_core.files import read_json, write_json
 from mer_core.manager import PluginManager
 from mer_core.registry import Registry
-from mer_core.report import SELECTIONS
 from mer_core.resolve import Overrides
 from mer_core.rundir import RunDir
 from mer_core.tables.make import Failures, Member, TableMaker
@@ -68,7 +68,7 @@ class Reproduction:
     skip_bad: bool = False
     listener: Listener = silent
     engine: Callable[..., None] = run_cells
-    store: FeatureStore = field(default_factory=lambda: FeatureStore(cache_root() / "prepared"))
+    store: Store = field(default_factory=default_store)
 
     def run(self) -> list[dict[str, Any]]:
         """Do every cell that is not done, and return each table as data; `table.json` holds the same.
@@ -93,7 +93,7 @@ class Reproduction:
     def remark(self) -> str:
         """Return what must stand beside every figure while the rows are worked on."""
         rows = rows_of(self.registry, self.tables, self.pipeline, self.overrides)
-        return SELECTIONS["test"] if any(row.resolved.train.select == "test" for row in rows) else ""
+        return "; ".join(dict.fromkeys(filter(None, (remark(row.resolved.protocol) for row in rows))))
 
     def _table(self, maker: TableMaker, name: str) -> dict[str, Any]:
         with _remedy():

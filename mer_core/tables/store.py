@@ -38,7 +38,7 @@ class TableStore:
         Args:
             info: as run.json has it.
         """
-        spec = info["spec"] | {"summary": ""}
+        spec = info["spec"] | {"summary": "", "protocol": info["spec"]["protocol"] | {"use": "", "summary": ""}}
         parts = [*sorted(spec["encoders"]), spec["fusion"]["use"], *(task["use"] for task in spec["aux"])]
         deciding = {key: info[key] for key in _DECIDING} | {"spec": spec}
         digest = hashlib.blake2b(json.dumps(deciding, sort_keys=True).encode(), digest_size=5).hexdigest()

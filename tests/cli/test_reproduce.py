@@ -113,18 +113,16 @@ def test_an_unknown_table_is_refused(mer, registry):
 def row(**more):
     figure = {"estimate": 0.5, "low": 0.4, "high": 0.6, "sd_folds": 0.1, "sd_seeds": None}
     base = {"title": "A", "name": "a", "note": "", "published": None, "failed": [], "wa": figure, "ua": figure}
-    return base | {"parts": {}, "select": "last", "selection": "last epoch"} | more
+    return base | {"parts": {}, "remark": ""} | more
 
 
 def table(*rows, **more):
-    base = {"title": "t", "source": "", "protocol": "", "seeds": [1], "baselines": [], "pairs": [], "warnings": []}
+    base = {"title": "t", "seeds": [1], "baselines": [], "pairs": [], "warnings": [], "notes": []}
     return base | {"rows": rows} | more
 
 
 def test_what_was_selected_on_test_or_uses_context_says_so_at_its_figures():
-    made = table(
-        row(select="test", selection="selected on test (optimistic)"), row(title="B", uses_context={"text": [1, 1]})
-    )
+    made = table(row(remark="selected on test (optimistic)"), row(title="B", uses_context={"text": [1, 1]}))
     (shown,) = tables.shown(made)
     assert [line[0] for line in shown.rows] == ["A (selected on test (optimistic))", "B (uses context)"]
 
