@@ -51,6 +51,21 @@ def mer_aux_tasks() -> Iterable[Plugin]:
     """Auxiliary tasks that ship."""
     yield Plugin("aux1", f"{_HERE}.aux_tasks.aux1:PairPrediction", "name the emotions of scrambled pairs")
     yield Plugin("aux2", f"{_HERE}.aux_tasks.aux2:SameEmotionSwap", "one modality replaced by one of the same emotion")
+    yield Plugin("match", f"{_HERE}.aux_tasks.match:EmotionMatch", "same or different emotion in the two modalities")
+    yield Plugin(
+        "contrastive",
+        f"{_HERE}.aux_tasks.contrastive:CrossModalContrast",
+        "one emotion close together across modalities",
+    )
+    yield Plugin("ctc", f"{_HERE}.aux_tasks.ctc:Transcript", "spell the transcript from the recording's frames")
+    yield Plugin(
+        "reconstruct",
+        f"{_HERE}.aux_tasks.reconstruct:CrossModalReconstruction",
+        "one modality's embedding from another's",
+    )
+    yield Plugin(
+        "modality-dropout", f"{_HERE}.aux_tasks.modality_dropout:ModalityDropout", "name the class without a modality"
+    )
 
 
 @hookimpl

@@ -9,6 +9,11 @@ import pytest
 from mer_core.testing import AuxTaskContract, CorpusContract, EncoderContract, EvaluatorContract, FusionContract
 from mer_plugins.aux_tasks.aux1 import PairPrediction
 from mer_plugins.aux_tasks.aux2 import SameEmotionSwap
+from mer_plugins.aux_tasks.contrastive import CrossModalContrast
+from mer_plugins.aux_tasks.ctc import Transcript
+from mer_plugins.aux_tasks.match import EmotionMatch
+from mer_plugins.aux_tasks.modality_dropout import ModalityDropout
+from mer_plugins.aux_tasks.reconstruct import CrossModalReconstruction
 from mer_plugins.corpora.demo import Demo
 from mer_plugins.corpora.iemocap import Iemocap
 from mer_plugins.corpora.manifest import Manifest
@@ -201,6 +206,49 @@ class TestPairMatch(AuxTaskContract):
 
 class TestSameEmotionSwap(AuxTaskContract):
     plugin = SameEmotionSwap
+
+
+class TestEmotionMatch(AuxTaskContract):
+    plugin = EmotionMatch
+
+
+class TestEmotionMatchOfThree(AuxTaskContract):
+    plugin = EmotionMatch
+    input_dims = THREE
+
+
+class TestContrast(AuxTaskContract):
+    plugin = CrossModalContrast
+
+
+class TestContrastOfThree(AuxTaskContract):
+    plugin = CrossModalContrast
+    options = {"dim": 8, "temperature": 0.5}
+    input_dims = THREE
+
+
+class TestTranscript(AuxTaskContract):
+    plugin = Transcript
+
+
+class TestReconstruction(AuxTaskContract):
+    plugin = CrossModalReconstruction
+
+
+class TestReconstructionOfThree(AuxTaskContract):
+    plugin = CrossModalReconstruction
+    options = {"hidden_dim": 8}
+    input_dims = THREE
+
+
+class TestModalityDropout(AuxTaskContract):
+    plugin = ModalityDropout
+
+
+class TestModalityDropoutOfThree(AuxTaskContract):
+    plugin = ModalityDropout
+    options = {"probability": 0.2}
+    input_dims = THREE
 
 
 class TestWeightedUnweighted(EvaluatorContract):

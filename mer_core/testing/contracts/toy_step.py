@@ -12,6 +12,8 @@ from mer_core.types import Encoded, Step, Utterance
 
 NUM_CLASSES = 3
 FUSED_DIM = 12
+WORDS = ("oh", "no", "so", None, "ah", "oh no")
+"""Short enough to be spelled by a few frames; one utterance has none, as a corpus may have."""
 LENGTHS = ((4, 2, 6, 1, 3, 5), (3, 5, 1, 2, 4, 2))
 
 
@@ -58,5 +60,9 @@ class ToyPath(nn.Module):
 def _utterance(number: int, label: int) -> Utterance:
     speaker = f"speaker-{number % 2}"
     return Utterance(
-        id=f"toy-{number}", text="I am so happy", label=f"class-{label}", speaker=speaker, session=str(number % 2)
+        id=f"toy-{number}",
+        text=WORDS[number % len(WORDS)],
+        label=f"class-{label}",
+        speaker=speaker,
+        session=str(number % 2),
     )

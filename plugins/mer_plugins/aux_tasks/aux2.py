@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_core.config import PluginConfig
 from mer_core.types import Step
-from mer_plugins.aux_tasks.pairing import require_two
+from mer_plugins.aux_tasks.pairing import replace_one, require_two
 
 
 class SameEmotionSwap(nn.Module):
@@ -35,22 +34,5 @@ class SameEmotionSwap(nn.Module):
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """Return the cross entropy of the class, over the pairs with one modality replaced."""
-        labels_B, modalities = step.labels_B, sorted(step.encoded)
-        replaced_B = torch.randint(len(modalities), labels_B.shape, generator=step.generator).to(labels_B.device)
-        partner_B = draw_partner(labels_B, step.generator)
-        own_B = torch.arange(len(labels_B), device=labels_B.device)
-        swapped = {
-            modality: step.encoded[modality].take(torch.where(replaced_B == number, partner_B, own_B))
-            for number, modality in enumerate(modalities)
-        }
-        return functional.cross_entropy(step.classify(step.fuse(swapped)).float(), labels_B)
-
-
-def draw_partner(labels_B: Int[Tensor, " B"], generator: torch.Generator) -> Int[Tensor, " B"]:
-    """Return for each utterance another of its class, uniformly; itself where there is no other."""
-    size = len(labels_B)
-    draw_BB = torch.rand(size, size, generator=generator).to(labels_B.device)
-    same_BB = labels_B[:, None] == labels_B[None, :]
-    # Any other of the class beats the utterance itself, which beats every other class.
-    draw_BB = torch.where(same_BB, draw_BB + 1.0, -1.0).fill_diagonal_(0.0)
-    return draw_BB.argmax(-1)
+        swapped, _ = replace_one(step)
+        return functional.cross_entropy(step.classify(step.fuse(swapped)).float(), step.labels_B)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from mer_core.errors import SpecError
-from mer_plugins.aux_tasks.aux2 import SameEmotionSwap, draw_partner
+from mer_plugins.aux_tasks.aux2 import SameEmotionSwap
+from mer_plugins.aux_tasks.pairing import draw_partner
 
 LABELS = [0, 1, 2, 2, 1, 0, 0, 2]
 DIMS = {"audio": 2, "text": 2}
