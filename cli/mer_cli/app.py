@@ -7,10 +7,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mer_cli import audit, cache, check_plugin, evaluate, list_plugins, new_plugin, predict, protocol, run, show_plugin
-from mer_cli import bench, check_plugin, evaluate, list_plugins, new_plugin, predict, run, show_plugin
 from mer_cli import (
     audit,
+    bench,
     cache,
     check_plugin,
     evaluate,
