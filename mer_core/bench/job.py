@@ -17,8 +17,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from mer_core.bench.stopwatch import LOADING, OPTIMISER, Stopwatch
 from mer_core.choices import Precision
 from mer_core.data.batches import plan_epoch
-from mer_core.data.examples import Examples, loader, prepare, to_device
+from mer_core.data.examples import Examples, loader, to_device
 from mer_core.data.folds import Fold
+from mer_core.data.prepare import prepare
 from mer_core.data.store import FeatureStore
 from mer_core.events import CellEvent, Stepped, silent
 from mer_core.experiment import Experiment, Shared
