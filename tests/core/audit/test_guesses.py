@@ -42,7 +42,7 @@ def test_scenes_that_say_nothing_and_words_are_notes(corpus, subject):
     )
     found = by_name(guesses.check(subject(rows)))
     assert {one.severity for one in found.values()} == {"note"}
-    assert "WA 100.0" in found["nearest transcript"].message
+    assert "nearest transcript" not in found  # told by the check of repeated transcripts
     assert "WA 100.0" in found["TF-IDF + logistic regression"].message
 
 
@@ -51,8 +51,22 @@ def test_what_cannot_be_computed_is_told(corpus, subject):
     assert found["scenario majority"].message.endswith(
         "not computed, the corpus names no scenarios (field `scenario`)."
     )
-    assert found["nearest transcript"].message.endswith("not computed, no training utterance has words.")
+    assert found["TF-IDF + logistic regression"].message.endswith("not computed, no training utterance has words.")
 
 
 def test_without_folds_nothing_is_guessed(corpus, subject):
     assert list(guesses.check(subject(corpus(), folds=[]))) == []
+
+
+def test_of_many_training_utterances_some_are_learnt_from(corpus, subject, monkeypatch):
+    made = subject(scenes(corpus, told=10))
+    assert "learnt from" not in next(iter(guesses.check(made))).message
+    monkeypatch.setattr(guesses, "MOST_LEARNT", 40)
+    seen = []
+    baseline = lambda utterances, fold: seen.append(fold) or scenario_majority(utterances, fold)  # noqa: E731
+    monkeypatch.setattr(guesses, "BASELINES", {"scenes": baseline})
+    (found,) = guesses.check(made)
+    assert "WA 100.0" in found.message
+    assert found.message.endswith("; learnt from 40 of up to 160 training utterances.")
+    assert [len(fold.train) for fold in seen] == [40] * 5
+    assert all(set(drawn.train) <= set(fold.train) for drawn, fold in zip(seen, made.folds, strict=True))
