@@ -19,7 +19,10 @@ def audit(
     data: Annotated[
         str | None, typer.Option(metavar="CORPUS[:PATH]", help="demo, iemocap:DIR or manifest:FILE.csv|jsonl.")
     ] = None,
-    pipeline: Annotated[str, typer.Option(help="A pipeline of the registry, for its data and folds.")] = "demo",
+    protocol: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What figures are measured under: mer protocol list.")
+    ] = None,
+    pipeline: Annotated[str, typer.Option(help="A pipeline of the registry, for its data and protocol.")] = "demo",
     folds: Annotated[FoldScheme | None, typer.Option(help="What is left out for testing.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set any key, e.g. data.keep_tags=true.")
@@ -38,8 +41,8 @@ def audit(
 
     quiet_libraries()
     registry = load_registry(registry_file)
-    values = {} if folds is None else {"folds": folds}
-    spec = resolve(registry, pipeline, Overrides(data=data, sets=sets or (), values=values))
+    values = {} if folds is None else {"protocol.folds": folds}
+    spec = resolve(registry, pipeline, Overrides(data=data, protocol=protocol, sets=sets or (), values=values))
 
     from mer_core import audit as auditing
     from mer_core.audit.opening import open_subject
@@ -61,12 +64,11 @@ def _show(report: Mapping[str, Any], json_file: Path | None) -> None:
     from mer_cli import console
 
     labels = ", ".join(f"{label} {count}" for label, count in report["labels"].items())
-    names = report["folds"]["names"]
     console.names(
         [
             ("data", report["data"]["use"]),
             ("utterances", f"{report['utterances']}: {labels}"),
-            ("folds", f"{len(names)} by {report['folds']['scheme']}"),
+            ("protocol", f"{report['protocol']['name']}, {len(report['folds'])} folds"),
         ]
     )
     for finding in report["findings"]:

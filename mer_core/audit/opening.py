@@ -1,4 +1,4 @@
-"""From a pipeline's data and folds to what is audited."""
+"""From a pipeline's data and protocol to what is audited."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def open_subject(
         progress: told how many of how many recordings are measured.
 
     Raises:
-        MerError: the corpus cannot be read, or has no labels.
+        MerError: the corpus cannot be read, has no labels, or not what the protocol asks for.
     """
     corpus, read = read_corpus(spec, manager)
-    # Tags are looked for, so the text stays as it is read.
-    utterances = apply_protocol(spec.protocol.model_copy(update={"text": "as-read"}), read)
+    utterances = apply_protocol(spec.protocol, read)
     published = getattr(corpus, "published_counts", None)
     try:
         folds, broken = split(utterances, spec.protocol), dict[str, str]()
@@ -42,6 +41,6 @@ def open_subject(
         folds=[fold for fold in folds if fold.name not in broken],
         broken=broken,
         sounds=measure_all(utterances, progress),
-        listed=utterances,
+        listed=read,
         published=published() if published else {},
     )

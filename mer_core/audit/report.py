@@ -9,6 +9,7 @@ from typing import Any
 
 from mer_core.audit.finding import SEVERITIES, Finding
 from mer_core.audit.subject import Subject
+from mer_core.data.protocol import in_words, protocol_hash
 from mer_core.provenance import folds_hash, package_versions
 from mer_core.spec import PipelineSpec
 
@@ -18,7 +19,12 @@ def report(spec: PipelineSpec, subject: Subject, findings: Sequence[Finding]) ->
     graded = Counter(finding.severity for finding in findings)
     return {
         "data": spec.data.model_dump(mode="json") if spec.data else None,
-        "folds": {"scheme": spec.protocol.folds, "names": [fold.name for fold in subject.folds]},
+        "protocol": {
+            "name": spec.protocol.use,
+            "hash": protocol_hash(spec.protocol),
+            "in_words": list(in_words(spec.protocol)),
+        },
+        "folds": [fold.name for fold in subject.folds],
         "folds_hash": folds_hash(subject.folds, subject.utterances),
         "utterances": len(subject.utterances),
         "labels": dict(sorted(Counter(str(u.label) for u in subject.utterances).items())),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mer_core.audit.finding import Finding, Severity, share, some
 from mer_core.audit.subject import Subject, shared
 
+CHECK = "speakers"
 _MEANS = {
     "speaker": "Such a figure says little about a new speaker.",
     "dialog": "The other side of the conversation is known to the model.",
@@ -23,7 +24,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if unknown:
         yield Finding(
             severity="warning",
-            check="speakers",
+            check=CHECK,
             message="utterances without a speaker: nobody can tell whether a voice is on both sides of a fold. "
             "Name the speakers.",
             count=len(unknown),
@@ -40,7 +41,7 @@ def _both_sides(subject: Subject, what: str, keys: Sequence[str | None]) -> Iter
     known = {key for key in keys if key is not None}
     yield Finding(
         severity=_SEVERITY[what],
-        check="speakers",
+        check=CHECK,
         message=f"{what}s on both sides of a fold, with {len(found)} tested utterances "
         f"({share(len(found), subject.num_tested)}): {', '.join(names[:5])}{' …' if len(names) > 5 else ''}. "
         f"{_MEANS[what]}",

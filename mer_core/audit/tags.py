@@ -8,22 +8,28 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import binomtest
 
-from mer_core.audit.finding import Finding, share, some
+from mer_core.audit.finding import Finding, Severity, share, some
 from mer_core.audit.subject import Subject
-from mer_core.types import Utterance
 
 CHECK = "tags in the text"
 TAG = re.compile(r"\[[^\[\]]+\]|</?\w[^<>]*>|\{[^{}]+\}|\*\w[^*]*\w\*|\(\w+(?:[ -]\w+){0,2}\)")
 """In square, angle or curly brackets, or between stars; in round brackets up to three words."""
 NEARLY_ALWAYS = 0.75
-"""A tag is severe where this share of its utterances has one label."""
+"""A tag that is left in the text is severe where this share of its utterances has one label."""
 LEVEL = 0.01
 """Level of the one-sided binomial test against the label's share in the corpus, times the tags and labels tried."""
+_IN_THE_TEXT = "A text encoder reads the label there: leave tags out of the text."
+_TAKEN_OUT = "The protocol takes it out; who uses the text without it reads the label there."
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Find tags by what they say of the label: nearly always one (severe), one too often (warning), nothing (note)."""
-    holders = _holders(subject.utterances)
+    """Find tags by what they say of the label: nearly always one (severe), one too often (warning), nothing (note).
+
+    They are looked for in the text as the corpus lists it; one that the protocol takes out is a warning at most.
+    """
+    listed = {u.id: u.text for u in subject.listed}
+    holders = _holders([listed[u.id] for u in subject.utterances])
+    left = _holders([u.text for u in subject.utterances])
     labels = [str(u.label) for u in subject.utterances]
     everything = Counter(labels)
     idle: dict[str, list[int]] = {}
@@ -31,43 +37,39 @@ def check(subject: Subject) -> Iterator[Finding]:
         label, count = Counter(labels[i] for i in indices).most_common(1)[0]
         prior = everything[label] / len(labels)
         p_value = binomtest(count, len(indices), prior, alternative="greater").pvalue * len(holders) * len(everything)
-        if p_value < LEVEL:
-            yield _telling(subject, tag, indices, label, count / len(indices), prior)
-        else:
+        if p_value >= LEVEL:
             idle[tag] = indices
+            continue
+        is_grave = tag in left and count >= NEARLY_ALWAYS * len(indices)
+        told = f"{tag} is {label} in {share(count, len(indices))} of its utterances; {100 * prior:.1f} % of all are. "
+        remedy = _IN_THE_TEXT if tag in left else _TAKEN_OUT
+        yield _finding(subject, "severe" if is_grave else "warning", told + remedy, indices)
     if idle:
-        yield _idle(subject, idle)
+        yield _finding(subject, "note", *_idle(idle))
 
 
-def _holders(utterances: Sequence[Utterance]) -> dict[str, list[int]]:
-    """Return which utterances each tag is in; upper and lower case are one tag."""
+def _holders(texts: Sequence[str | None]) -> dict[str, list[int]]:
+    """Return which texts each tag is in; upper and lower case are one tag."""
     holders: dict[str, list[int]] = defaultdict(list)
-    for index, u in enumerate(utterances):
-        for tag in {" ".join(found.casefold().split()) for found in TAG.findall(u.text or "")}:
+    for index, text in enumerate(texts):
+        for tag in {" ".join(found.casefold().split()) for found in TAG.findall(text or "")}:
             holders[tag].append(index)
     return holders
 
 
-def _telling(subject: Subject, tag: str, indices: Sequence[int], label: str, told: float, prior: float) -> Finding:
-    return Finding(
-        severity="severe" if told >= NEARLY_ALWAYS else "warning",
-        check=CHECK,
-        message=f"{tag} is {label} in {100 * told:.1f} % of its utterances; {100 * prior:.1f} % of all are. A text "
-        "encoder reads the label there: leave tags out of the text.",
-        count=len(indices),
-        total=len(subject.utterances),
-        examples=some(subject.ids(indices)),
-    )
-
-
-def _idle(subject: Subject, holders: dict[str, list[int]]) -> Finding:
-    indices = sorted({i for held in holders.values() for i in held})
+def _idle(holders: dict[str, list[int]]) -> tuple[str, list[int]]:
+    """Return what is said of tags that tell nothing, and the utterances that have one."""
     named = ", ".join(f"{tag} {len(held)}" for tag, held in list(holders.items())[:5])
+    more = " …" if len(holders) > 5 else ""
+    message = f"the text has tags that go with no label in particular: {named}{more}."
+    return message, sorted({i for held in holders.values() for i in held})
+
+
+def _finding(subject: Subject, severity: Severity, message: str, indices: Sequence[int]) -> Finding:
     return Finding(
-        severity="note",
+        severity=severity,
         check=CHECK,
-        message=f"tags are left in the text that go with no label in particular: {named}"
-        f"{' …' if len(holders) > 5 else ''} ({share(len(indices), len(subject.utterances))} of the utterances).",
+        message=message,
         count=len(indices),
         total=len(subject.utterances),
         examples=some(subject.ids(indices)),

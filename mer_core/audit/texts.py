@@ -8,6 +8,7 @@ from mer_core.audit.finding import Finding, some
 from mer_core.audit.subject import Subject
 from mer_core.text.words import words
 
+CHECK = "empty texts"
 MANY = 0.05
 """From this share of the corpus on, a text encoder has too little to read: a warning."""
 
@@ -18,7 +19,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if empty:
         yield Finding(
             severity="warning" if len(empty) >= MANY * len(subject.utterances) else "note",
-            check="empty texts",
+            check=CHECK,
             message="transcripts without a word: a text encoder sees an empty line.",
             count=len(empty),
             total=len(subject.utterances),

@@ -57,7 +57,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         message=f"tested lines of {MIN_WORDS} or more different words are in training ({share(count, tally.lines)}"
         f"{_by_kind(subject, tally, long_N)}): {len(exact)} word for word, {count - len(exact)} nearly (Jaccard "
         f"{MIN_JACCARD:g} or more). Copying the label of their repeats is right for {share(tally.right, count)}, by "
-        f"chance for {100 * expected:.1f} %. A protocol can leave such lines out of training.",
+        f"chance for {100 * expected:.1f} %. Some protocols leave such lines out of training: mer protocol list.",
         count=count,
         total=tally.lines,
         examples=[_example(subject, repeats, long_N, *one) for one in tally.repeated[:MOST_EXAMPLES]],

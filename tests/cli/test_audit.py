@@ -32,7 +32,9 @@ def test_json_holds_what_is_printed(mer, workplace):
     result = mer("audit", "--pipeline", "toy", "--folds", "speaker", "--json", "found.json")
     found = json.loads((workplace / "found.json").read_text())
     assert f"written to: {'found.json'}" in result.stdout
-    assert found["folds"] == {"scheme": "speaker", "names": ["1F", "1M", "2F", "2M", "3F", "3M"]}
+    assert found["folds"] == ["1F", "1M", "2F", "2M", "3F", "3M"]
+    assert found["protocol"]["name"] == "speaker"
+    assert "protocol    speaker, 6 folds" in result.stdout
     assert (found["utterances"], found["labels"]) == (24, {"ang": 6, "hap": 6, "neu": 6, "sad": 6})
     assert sum(found["severities"].values()) == len(found["findings"])
     for finding in found["findings"]:
@@ -51,3 +53,12 @@ def test_a_corpus_that_cannot_be_read_is_an_error(mer):
     result = mer("audit", "--data", "manifest:none.csv")
     assert result.exit_code == 2
     assert "no manifest: none.csv does not exist" in result.stderr
+
+
+def test_the_protocol_decides_what_is_audited(mer, workplace):
+    assert mer("audit", "--pipeline", "toy", "--protocol", "kfold-random", "--json", "k.json").exit_code == 0
+    severe = [f for f in json.loads((workplace / "k.json").read_text())["findings"] if f["severity"] == "severe"]
+    assert "speakers" in {finding["check"] for finding in severe}
+    result = mer("audit", "--pipeline", "toy", "--protocol", "loso-improvised")
+    assert result.exit_code == 2
+    assert "have no kind" in result.stderr

@@ -19,6 +19,14 @@ def test_a_tag_that_is_nearly_always_one_label_is_severe(corpus, subject, tag):
     assert found.examples[:3] == ["u0", "u5", "u6"]
 
 
+def test_a_tag_that_the_protocol_takes_out_is_a_warning(corpus, subject):
+    listed = tagged(corpus, "[LAUGHTER]", of("hap"))
+    (found,) = tags.check(subject(corpus(text=lambda n: "a lamp is lit"), listed=listed))
+    assert (found.severity, found.count) == ("warning", 50)
+    assert "[laughter] is hap in 100.0 %" in found.message
+    assert "The protocol takes it out" in found.message
+
+
 def test_a_tag_that_leans_to_a_label_is_a_warning(corpus, subject):
     rows = tagged(corpus, "[BREATHING]", lambda n: of("sad")(n) or (of("ang")(n) and n % 2 == 0))
     (found,) = tags.check(subject(rows))

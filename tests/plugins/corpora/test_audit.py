@@ -19,6 +19,7 @@ from mer_plugins.corpora.demo_script import script
 from mer_plugins.corpora.iemocap import Iemocap
 
 PER_CLASS = 4
+KEPT = ("--set", "data.keep_tags=true", "--set", "protocol.text=as-read")
 # A label that the trees do not hold, so that they are not held against the counts of the whole release.
 LABELS = 'data.labels={ang="ang", hap="hap", exc="hap", neu="neu", sad="sad", fru="fru"}'
 
@@ -139,7 +140,7 @@ def test_a_planted_near_duplicate_is_found(tree, tmp_path):
 def test_a_planted_label_tag_is_found(tree, tmp_path):
     happy = {u.id: f"{u.text} [LAUGHTER]" for u in listed(tree) if u.label == "hap"}
     say(tree, happy)
-    found = severe(f"iemocap:{tree}", tmp_path, "tags in the text", "--set", LABELS, "--set", "data.keep_tags=true")
+    found = severe(f"iemocap:{tree}", tmp_path, "tags in the text", "--set", LABELS, *KEPT)
     assert found["message"].startswith("[laughter] is hap in ")
     assert found["count"] >= len(happy)
     assert sum(example in happy for example in found["examples"]) >= 0.75 * len(found["examples"])
@@ -164,6 +165,13 @@ def test_planted_duplicate_audio_is_found_in_another_format(tree, tmp_path):
     assert one.audio.path.read_bytes() != two.audio.path.read_bytes()
     found = severe(f"iemocap:{tree}", tmp_path, "duplicate audio", "--set", LABELS)
     assert sorted(found["examples"]) == sorted([f"{one.id} ~ {two.id}", f"{two.id} ~ {one.id}"])
+
+
+@both
+def test_speakers_on_both_sides_of_a_random_split_are_found(tree, tmp_path):
+    found, _ = audited(f"iemocap:{tree}", tmp_path, "--set", LABELS, "--protocol", "kfold-random")
+    (speakers,) = [one for one in found["speakers"] if one["severity"] == "severe"]
+    assert (speakers["count"], speakers["total"]) == (10, 10)
 
 
 @both
