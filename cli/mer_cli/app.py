@@ -21,6 +21,7 @@ from mer_cli import (
     run,
     show_plugin,
 )
+from mer_cli import audit, check_plugin, compare, evaluate, list_plugins, new_plugin, predict, run, show_plugin
 from mer_core.errors import MerError
 
 USER_ERROR = 2
@@ -67,6 +68,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("cache")(cache.cache)
 app.command("protocol")(protocol.protocol)
+app.command("compare")(compare.compare)
 app.command("list-plugins")(list_plugins.list_plugins)
 app.command("show-plugin")(show_plugin.show_plugin)
 app.command("new-plugin")(new_plugin.new_plugin)

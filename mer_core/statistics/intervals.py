@@ -14,18 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
 POWER = 0.8
+NOTHING = 1e-12  # what is left of nothing after sums of floats
 MIN_GROUPS = 6
 """With fewer groups not even a test that swaps two systems in every one of them could reach 5 %: 2 / 2^5 = 0.06."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with its standard error and 95 % interval, as shares. With too few groups all but it are NaN."""
+    """An estimate with its standard error and 95 % interval, as shares.
+
+    With too few groups all but the estimate are NaN. Where no group differs from another the standard error is 0 and
+    the ends are NaN: that nothing varied is no proof that nothing would.
+    """
 
     estimate: float
     low: float
@@ -57,8 +62,8 @@ def interval(
     estimate: float, resampled_R: Float[ndarray, " R"], *, groups: int, strata: int, bounds: tuple[float, float]
 ) -> Interval:
     """Return the interval of an estimate; its ends stay within `bounds`."""
-    se, df = _se(resampled_R, groups), groups - strata
-    half = stats.t.ppf(1 - ALPHA / 2, df) * se
+    se = _se(resampled_R, groups)
+    half = _quantile(1 - ALPHA / 2, groups - strata) * se if se > 0 else math.nan
     low, high = np.clip([estimate - half, estimate + half], *bounds)
     return Interval(float(estimate), float(low), float(high), se)
 
@@ -66,19 +71,28 @@ def interval(
 def difference(estimate: float, resampled_R: Float[ndarray, " R"], *, groups: int, strata: int) -> Difference:
     """Return the difference of two figures, uncorrected for other pairs."""
     whole = interval(estimate, resampled_R, groups=groups, strata=strata, bounds=(-1.0, 1.0))
-    t, df = stats.t(groups - strata), groups - strata
-    p = _p(whole.estimate, whole.se, groups, df)
-    smallest = float(t.ppf(1 - ALPHA / 2) + t.ppf(POWER)) * whole.se
+    df = groups - strata
+    p = _p(whole, groups, df)
+    smallest = (_quantile(1 - ALPHA / 2, df) + _quantile(POWER, df)) * whole.se
     return Difference(whole.estimate, whole.low, whole.high, whole.se, p=p, p_holm=p, smallest=smallest)
 
 
 def _se(resampled_R: Float[ndarray, " R"], groups: int) -> float:
-    return float(resampled_R.std(ddof=1)) if groups >= MIN_GROUPS else math.nan
-
-
-def _p(estimate: float, se: float, groups: int, df: int) -> float:
-    """Return the two-sided p, never below what swapping the systems in every group could show."""
-    if math.isnan(se):
+    if groups < MIN_GROUPS:
         return math.nan
-    t = abs(estimate) / se if se > 0 else (math.inf if estimate else 0.0)
-    return max(2 * float(stats.t.sf(t, df)), 2.0 ** (1 - groups))
+    se = float(resampled_R.std(ddof=1))
+    return se if se > NOTHING else 0.0
+
+
+def _quantile(q: float, df: int) -> float:
+    """Return the quantile of Student's t."""
+    return float(special.stdtrit(df, q))
+
+
+def _p(whole: Interval, groups: int, df: int) -> float:
+    """Return the two-sided p, never below what swapping the systems in every group could show."""
+    if math.isnan(whole.se):
+        return math.nan
+    if whole.se == 0:
+        return 2.0 ** (1 - groups) if abs(whole.estimate) > NOTHING else 1.0
+    return max(2 * float(special.stdtr(df, -abs(whole.estimate) / whole.se)), 2.0 ** (1 - groups))

@@ -11,6 +11,7 @@ import torch
 
 from mer_core.errors import DataError, RunError
 from mer_core.listing import read_listing
+from mer_core.report import SELECTIONS
 from mer_core.rundir import RunDir
 from mer_core.statistics.systems import System, Trial
 from mer_core.stored import read_cell
@@ -42,13 +43,16 @@ def _of_run(path: Path) -> System:
             hint=f"Finish it first: the same mer run as before, with --resume --out {path}",
         )
     stored = {cell: read_cell(cell, listing) for cell in cells}
-    changed = [cell.predictions for cell in cells if stored[cell].changed]
+    name, info = path.resolve().name, run.info()
+    warnings = [f"{cell.predictions} was changed after the run wrote it" for cell in cells if stored[cell].changed]
+    if info["spec"]["train"]["select"] == "test":
+        warnings.append(f"{name}: {SELECTIONS['test']}")
     return System(
-        name=path.resolve().name,
+        name=name,
         trials=tuple(Trial(cell.seed, cell.fold, stored[cell].predictions) for cell in cells),
         utterances={u.id: u for u in listing},
-        info=run.info(),
-        warnings=tuple(f"{file} was changed after the run wrote it" for file in changed),
+        info=info,
+        warnings=tuple(warnings),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
@@ -21,7 +21,9 @@ def means_of_cells(system):
     return np.mean([(accuracy_score(*pair), balanced_accuracy_score(*pair)) for pair in pairs], axis=0)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4))
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
 def test_estimates_are_those_of_the_runs_table(made, seed, seeds, folds):
     rng = np.random.default_rng(seed)
     utterances = made.corpus(rng, dialogs=8, folds=folds, each=5)
@@ -85,11 +87,12 @@ def test_standard_error_of_ua_is_that_of_scipys_bootstrap(made):
 
 
 def test_folds_keep_their_dialogs(made):
-    """Folds that differ, dialogs within each that do not: nothing varies, so the interval is a point."""
+    """Folds that differ, dialogs within each that do not: nothing varies, and nothing is claimed."""
     utterances = [replace(u, label="sad") for u in made.corpus(np.random.default_rng(0), dialogs=20, folds=2, each=4)]
     predicted = ["sad" if u.session == "1" or u.id.endswith("00") else "ang" for u in utterances]
     found = intervals_of(made.system("a", utterances, [predicted])).wa
-    assert (found.estimate, found.se) == pytest.approx((0.625, 0.0), abs=1e-9)
+    assert (found.estimate, found.se) == (0.625, 0.0)
+    assert math.isnan(found.low)
 
 
 def test_where_a_fold_is_one_group_folds_are_resampled(made):
@@ -129,7 +132,7 @@ def test_equal_systems_do_not_differ(made):
     utterances = made.corpus(rng)
     predicted = made.drawn(rng, utterances, 0.6)
     pair = compare_pair(*(made.system(name, utterances, [predicted]) for name in ("a", "b")))
-    assert (pair.ua.estimate, pair.ua.low, pair.ua.high, pair.ua.p, pair.ua.smallest) == (0, 0, 0, 1, 0)
+    assert (pair.ua.estimate, pair.ua.se, pair.ua.p, pair.ua.smallest) == (0, 0, 1, 0)
     assert not pair.ua.told_apart
     assert pair.mcnemar[0].p_exact == 1
 

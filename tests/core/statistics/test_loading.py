@@ -25,7 +25,10 @@ UTTERANCES = [
 def run(tmp_path):
     """A run of two folds and two seeds that is right about the first six utterances of each."""
     made = RunDir(tmp_path / "mine")
-    write_json(made.path / "run.json", {"seeds": [1, 2], "folds": ["1", "2"], "classes": CLASSES, "spec": {}})
+    write_json(
+        made.path / "run.json",
+        {"seeds": [1, 2], "folds": ["1", "2"], "classes": CLASSES, "spec": {"train": {"select": "last"}}},
+    )
     write_listing(made.utterances, UTTERANCES)
     for cell in made.cells():
         own = [u for u in UTTERANCES if u.session == cell.fold]
@@ -86,6 +89,12 @@ def test_a_changed_file_is_followed_and_warned_of(run):
     compared = compare([load_system(run.path)])
     assert compared.systems[0].wa.estimate == pytest.approx(0.75 - 1 / 32)
     assert compared.warnings == (f"{file} was changed after the run wrote it",)
+
+
+def test_selection_on_test_is_told(run):
+    info = run.info() | {"spec": {"train": {"select": "test"}}}
+    write_json(run.path / "run.json", info)
+    assert load_system(run.path).warnings == ("mine: selected on test (optimistic)",)
 
 
 def test_a_missing_fold_is_named_with_the_remedy(run):

@@ -33,7 +33,7 @@ def test_mid_p_counts_the_observed_table_half(bits):
     assert found.p_mid <= found.p_exact
 
 
-@settings(max_examples=10)  # statsmodels collects garbage at each call
+@settings(max_examples=5)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_by_its_definition(p_values):
     """Each p times how many are not smaller; never below that of a smaller one; ties apart."""
