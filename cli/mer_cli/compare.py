@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def compare(
     systems: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN [RUN|FILE.csv]...", help="Run directories, or CSV files: id, label, p_<class>…"),
+        typer.Argument(metavar="SYSTEM...", help="Run directories, or CSV files: id, label, p_<class>…"),
     ],
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there as JSON.")
