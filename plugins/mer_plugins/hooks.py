@@ -15,6 +15,19 @@ def mer_encoders() -> Iterable[Plugin]:
     """Encoders that ship."""
     yield Plugin("wav2vec2", f"{_HERE}.encoders.wav2vec2:Wav2vec2", "wav2vec 2.0 from any checkpoint of that family")
     yield Plugin("bert", f"{_HERE}.encoders.bert:Bert", "BERT from any checkpoint of that family")
+    yield Plugin(
+        "wav2vec2-segments",
+        f"{_HERE}.encoders.wav2vec2_segments:Wav2vec2Segments",
+        "wav2vec 2.0 with means over words, syllables, letters or windows",
+    )
+    yield Plugin("mfcc", f"{_HERE}.encoders.mfcc:Mfcc", "mel-frequency cepstral coefficients")
+    yield Plugin("glove", f"{_HERE}.encoders.glove:Glove", "a vector per word, from a file or learned")
+    yield Plugin("timed-words", f"{_HERE}.encoders.timed_words:TimedWords", "log-mel energies with the word said then")
+    yield Plugin(
+        "dialog-sentences",
+        f"{_HERE}.encoders.dialog_sentences:DialogSentences",
+        "sentence vectors of a dialog",
+    )
 
 
 @hookimpl

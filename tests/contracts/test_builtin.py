@@ -18,7 +18,12 @@ from mer_plugins.corpora.demo import Demo
 from mer_plugins.corpora.iemocap import Iemocap
 from mer_plugins.corpora.manifest import Manifest
 from mer_plugins.encoders.bert import Bert
+from mer_plugins.encoders.dialog_sentences import DialogSentences
+from mer_plugins.encoders.glove import Glove
+from mer_plugins.encoders.mfcc import Mfcc
+from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
+from mer_plugins.encoders.wav2vec2_segments import Wav2vec2Segments
 from mer_plugins.evaluators.wa_ua import WeightedUnweighted
 from mer_plugins.fusions.bottleneck import AttentionBottleneck
 from mer_plugins.fusions.co_attention import CoAttention
@@ -273,6 +278,39 @@ class TestWav2vec2(EncoderContract):
 class TestWav2vec2WithTrainedFrontEnd(EncoderContract):
     plugin = Wav2vec2
     options = {"checkpoint": "embedded:tiny-wav2vec2", "freeze": "none"}
+
+
+class TestWav2vec2Segments(EncoderContract):
+    plugin = Wav2vec2Segments
+    options = {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1}
+
+
+class TestMfcc(EncoderContract):
+    plugin = Mfcc
+    options = {"coefficients": 13, "bands": 20, "speaker_norm": True}
+
+
+class TestGlove(EncoderContract):
+    plugin = Glove
+    options = {"dim": 6}
+
+
+class TestGloveFromAFile(EncoderContract):
+    plugin = Glove
+
+    def make_options(self, folder):
+        (folder / "vectors.txt").write_text("i 0.1 0.2\nso 1.0 -1.0\nhappy 0.5 0.25\n")
+        return {"path": folder / "vectors.txt", "dim": 2}
+
+
+class TestTimedWords(EncoderContract):
+    plugin = TimedWords
+    options = {"bands": 20, "dim": 6, "speaker_norm": True}
+
+
+class TestDialogSentences(EncoderContract):
+    plugin = DialogSentences
+    options = {"checkpoint": "embedded:tiny-bert", "context": 2}
 
 
 class TestDemo(CorpusContract):

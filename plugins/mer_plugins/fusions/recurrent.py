@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -28,10 +32,21 @@ class MeanBiLstm(nn.Module):
     def forward(self, encoded: Encoded) -> Encoded:
         """Return (B, T, dim); the mask stays."""
         x_BTD, mask_BT = without_padding(encoded), encoded.mask_BT
-        with torch.backends.mkldnn.flags(enabled=False, allow_tf32=False):  # its LSTM lacks bfloat16 on some CPUs
+        with _plain_cpu():
             ahead_BTD, _ = self.ahead(x_BTD)
             back_BTD, _ = self.back(turned(x_BTD, mask_BT))
         return Encoded((ahead_BTD + turned(back_BTD, mask_BT)) / 2, mask_BT)
+
+
+@contextmanager
+def _plain_cpu() -> Iterator[None]:
+    """Do without oneDNN, whose LSTM lacks bfloat16 on some CPUs."""
+    onednn: Any = torch.backends.mkldnn
+    was, onednn.enabled = onednn.enabled, False
+    try:
+        yield
+    finally:
+        onednn.enabled = was
 
 
 def turned(x_BTD: Float[Tensor, "B T D"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:

@@ -127,3 +127,17 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
         soundfile.write(path, 0.1 + 0.05 * random.standard_normal(int(16_000 * seconds)), 16_000, subtype="FLOAT")
         utterances.append(Utterance(id=str(number), audio=AudioSpan(path), text=TEXTS[number]))
     return utterances
+
+
+@pytest.fixture(scope="session")
+def save_ctc() -> Callable[[Path], Path]:
+    """Writes a model of speech recognition that knows three letters."""
+
+    def save(directory: Path) -> Path:
+        _save_wav2vec2(directory, "group", model_class=Wav2Vec2ForCTC)
+        (directory / "vocab.json").write_text(json.dumps({"<pad>": 0, "|": 1, "S": 2, "O": 3, "M": 4}))
+        settings = json.loads((directory / "config.json").read_text()) | {"pad_token_id": 0}
+        (directory / "config.json").write_text(json.dumps(settings))
+        return directory
+
+    return save
