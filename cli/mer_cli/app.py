@@ -12,6 +12,7 @@ from mer_cli import (
     bench,
     cache,
     check_plugin,
+    compare,
     evaluate,
     list_plugins,
     new_plugin,
@@ -21,7 +22,6 @@ from mer_cli import (
     run,
     show_plugin,
 )
-from mer_cli import audit, check_plugin, compare, evaluate, list_plugins, new_plugin, predict, run, show_plugin
 from mer_core.errors import MerError
 
 USER_ERROR = 2

@@ -120,9 +120,7 @@ def test_a_missing_file_that_was_named_is_an_error(tmp_path):
 
 
 def test_an_unknown_pipeline_is_answered_with_the_nearest(tmp_path):
-    expected = (
-        r'pipeline "papr" is not known \(did you mean "paper"\?\)\. Known: .*demo, .*paper, .*\nEach pipeline is a table'
-    )
+    expected = r'pipeline "papr" is not known \(did you mean "paper"\?\)\. Known: .*demo, .*paper, .*\nEach pipeline is'
     with pytest.raises(SpecError, match=expected):
         load_registry(folder=tmp_path).pipeline("papr")
 
