@@ -6,19 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
+
+from mer_core import ranks
 from mer_core.checkpoint import save_weights
 from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold
+from mer_core.errors import RunError
 from mer_core.events import CellEnded, CellEvent, CellStarted, InCell
 from mer_core.files import write_json, write_text
 from mer_core.manager import PluginManager
+from mer_core.pipeline import Pipeline
 from mer_core.provenance import plugin_modules
 from mer_core.report import evaluate, scalars
-from mer_core.rundir import RunDir
+from mer_core.rundir import Cell, RunDir
 from mer_core.scoring import digest_of, predict, predictions_text
 from mer_core.spec import PipelineSpec
-from mer_core.stages import epochs_before, go_on, run_stages, shifted
+from mer_core.stages import StageResult, epochs_before, go_on, run_stages, shifted
+from mer_core.train import Progress
 from mer_core.training import Training
+from mer_core.types import Predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,21 @@ class CellRunner:
         return plugin_modules(self.spec, self.manager)
 
     def __call__(self, task: CellTask, listener: Callable[[CellEvent], None]) -> None:
-        """Train, predict and store one cell; its predictions are written last."""
+        """Train, predict and store one cell; its predictions are written last.
+
+        Raises:
+            RunError: the GPU's memory does not suffice.
+        """
+        try:
+            self._run(task, listener)
+        except torch.OutOfMemoryError as cause:
+            raise RunError(
+                f"the GPU's memory does not suffice: {str(cause).splitlines()[0]}",
+                hint="Go on with --resume --jobs 1, a smaller --batch-size, or train.batch_frames, which bounds the "
+                "batches of long utterances.",
+            ) from cause
+
+    def _run(self, task: CellTask, listener: Callable[[CellEvent], None]) -> None:
         spec, examples, seed, fold = self.spec, self.examples, task.seed, task.fold
         cell = self.run.cell(seed, fold.name)
         training = Training(
@@ -99,8 +120,25 @@ class CellRunner:
             started=lambda epoch: told_of(CellStarted(epoch, spec.train.epochs)),
         )
         predictions = predict(pipeline, examples, fold.test, accelerator=accelerator)
+        if ranks.is_first():
+            self._store(cell, pipeline, predictions, progress, stages)
+            trainer.clean_up()
+        ranks.wait()
+        if accelerator.device.type != "cpu":  # make room at once; on a CPU the model goes with its accelerator
+            accelerator.free_memory()
+        listener(CellEnded(scalars(evaluate(spec, self.manager, predictions))))
+
+    def _store(
+        self,
+        cell: Cell,
+        pipeline: Pipeline,
+        predictions: Predictions,
+        progress: Progress,
+        stages: Sequence[StageResult],
+    ) -> None:
+        """Write a cell's files, its predictions last."""
         save_weights(cell.weights, pipeline)
-        selected = progress.best_epoch or spec.train.epochs
+        selected = progress.best_epoch or self.spec.train.epochs
         text = predictions_text(predictions)
         told: dict[str, object] = {
             "selected_epoch": selected,
@@ -111,7 +149,3 @@ class CellRunner:
             told["stages"] = [stage.told() for stage in stages]
         write_json(cell.history, told)
         write_text(cell.predictions, text)
-        trainer.clean_up()
-        if accelerator.device.type != "cpu":  # make room at once; on a CPU the model goes with its accelerator
-            accelerator.free_memory()
-        listener(CellEnded(scalars(evaluate(spec, self.manager, predictions))))

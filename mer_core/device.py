@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 
 from mer_core.choices import Precision
 from mer_core.errors import SpecError
@@ -31,7 +34,8 @@ def make_accelerator(device: str, spec: PipelineSpec) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)
     if on_cpu:
         keep_freed_memory()
-    return Accelerator(cpu=on_cpu, mixed_precision=_MIXED[arithmetic(spec, on_cpu=on_cpu)])
+    patient = InitProcessGroupKwargs(timeout=timedelta(days=1))  # others wait while the first process prepares
+    return Accelerator(cpu=on_cpu, mixed_precision=_MIXED[arithmetic(spec, on_cpu=on_cpu)], kwargs_handlers=[patient])
 
 
 def arithmetic(spec: PipelineSpec, *, on_cpu: bool) -> Precision:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from mer_core import ranks
 from mer_core.cells import CellRunner, CellTask
 from mer_core.choices import Precision
 from mer_core.compose import build, compose
@@ -24,6 +25,7 @@ from mer_core.data.votes import soft_labels
 from mer_core.device import arithmetic, make_accelerator
 from mer_core.errors import DataError, SpecError
 from mer_core.events import CellEnded, Listener, Note, Preparing, silent
+from mer_core.files import read_json
 from mer_core.listing import write_listing
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
@@ -104,17 +106,39 @@ class Experiment:
         Raises:
             MerError: something in the options, the data or the place cannot be used; nothing done so far is lost.
         """
-        # Fail on the place before minutes of preparation.
-        check_place(self.out, resume=self.resume, force=self.force)
+        if ranks.asked_for() > 1:
+            make_accelerator(self.device, self.spec)  # the processes find each other
+        out = ranks.from_first(self.out)
+        if ranks.is_first():  # fail on the place before minutes of preparation
+            check_place(out, resume=self.resume, force=self.force)
         ready = self.ready(Shared())
-        run = open_run(self.out, ready.info, resume=self.resume, force=self.force)
-        write_listing(run.utterances, ready.examples.utterances)
+        if ranks.is_first():
+            started = open_run(out, ready.info, resume=self.resume, force=self.force)
+            write_listing(started.utterances, ready.examples.utterances)
+        ranks.wait()
+        run = RunDir(out)
         for text in [f"run directory: {run.path}", *ready.info["notes"]]:
             self.listener(Note(text))
         todo = self.todo(run, ready)
-        jobs = self.jobs or num_workers(cells=len(todo), parameters=ready.parameters, device=ready.device)
-        run_cells(self.runner(run, ready), todo, jobs=jobs, listener=self.listener)
-        return run, write_report(run, self.manager)
+        run_cells(self.runner(run, ready), todo, jobs=self._jobs(len(todo), ready), listener=self.listener)
+        report = write_report(run, self.manager) if ranks.is_first() else None
+        ranks.wait()
+        return run, read_json(run.report) if report is None else report
+
+    def _jobs(self, cells: int, ready: Ready) -> int:
+        """Return how many cells to run at once.
+
+        Raises:
+            SpecError: several were asked for, and several processes train one cell together.
+        """
+        if ranks.world() == 1:
+            return self.jobs or num_workers(cells=cells, parameters=ready.parameters, device=ready.device)
+        if (self.jobs or 1) > 1:
+            raise SpecError(
+                f"--jobs {self.jobs} and torchrun exclude each other: its {ranks.world()} processes train one cell",
+                hint="Leave out --jobs, or torchrun.",
+            )
+        return 1
 
     def ready(self, shared: Shared) -> Ready:
         """Read and prepare what the cells need. Nothing is written but the store.
@@ -125,13 +149,15 @@ class Experiment:
         spec = expand(self.manager, self.spec)
         device = make_accelerator(self.device, spec).device
         used = self._arithmetic(spec, device)
-        corpus, read = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
+        with ranks.first_before_others():
+            corpus, read = shared.corpus(spec, lambda: read_corpus(spec, self.manager))
         utterances = apply_protocol(spec.protocol, read)
         _shares(spec, corpus, utterances)
         self._folds(spec, utterances)  # fail on the protocol before minutes of preparation
         pipeline = self._composed(spec, utterances, device)
         check_dialogs(pipeline, utterances)
-        examples, left_out = shared.examples(spec, lambda: self._prepared(spec, pipeline, utterances))
+        with ranks.first_before_others():
+            examples, left_out = shared.examples(spec, lambda: self._prepared(spec, pipeline, utterances))
         examples = replace(examples, shares=_shares(spec, corpus, examples.utterances))
         folds = self._folds(spec, examples.utterances)
         info = self._info(spec, corpus, examples, folds, left_out) | about(pipeline)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mer_core import ranks
 from mer_core.losses import emotion_loss
 from mer_core.protocols import Encoder, ScoringFusion, TeachingFusion
 from mer_core.types import Batch, Encoded, Inputs, Prepared, Step
@@ -76,6 +77,12 @@ class Pipeline(nn.Module):
         """Run each encoder once over the batch."""
         return {modality: encoder(inputs[modality]) for modality, encoder in self.encoders.items()}
 
+    def _encode_together(self, batch: Batch) -> dict[str, Encoded]:
+        """Encode this process's part of the batch and return the encodings of all of it."""
+        index_A = ranks.own_part(len(batch.labels_B), batch.labels_B.device)
+        encoded = self.encode({modality: ranks.part_of(part, index_A) for modality, part in batch.inputs.items()})
+        return ranks.gather(encoded, len(batch.labels_B))
+
     def classify(self, fused_BF: Float[Tensor, "B F"]) -> Float[Tensor, "B C"]:
         """Return class scores: the classifier's, or those of a fusion that scores the classes itself."""
         x: Tensor = self.classifier(fused_BF)
@@ -83,7 +90,8 @@ class Pipeline(nn.Module):
 
     def forward(self, batch: Batch, generator: torch.Generator | None = None) -> Output:
         """Return class scores and, where a generator is given, the losses of a training step."""
-        encoded = self.encode(batch.inputs)
+        training = generator is not None
+        encoded = self._encode_together(batch) if training and ranks.world() > 1 else self.encode(batch.inputs)
         fused_BF = self.fusion(encoded)
         logits_BC = self.classify(fused_BF)
         if generator is None:

@@ -48,6 +48,7 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
         "selection": SELECTIONS[spec.protocol.select],
         "cells": rows,
         "summary": summarise(rows),
+        "padding": _mean_padding(rows),
         "confusion": _pooled(rows),
         "ceilings": info.get("ceilings", {}),
         "left_out": info.get("left_out", {}),
@@ -77,14 +78,22 @@ def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | Non
 
 
 def _row(cell: Cell, spec: PipelineSpec, manager: PluginManager) -> dict[str, Any]:
-    predictions = read_predictions(cell.predictions)
+    predictions, history = read_predictions(cell.predictions), read_json(cell.history)
+    padded = [epoch["padding"] for epoch in history["epochs"] if "padding" in epoch]
     return {
         "seed": cell.seed,
         "fold": cell.fold,
         "utterances": len(predictions.ids),
-        "selected_epoch": read_json(cell.history)["selected_epoch"],
+        "selected_epoch": history["selected_epoch"],
+        "padding": statistics.fmean(padded) if padded else None,
         "figures": evaluate(spec, manager, predictions),
     }
+
+
+def _mean_padding(rows: Sequence[dict[str, Any]]) -> float | None:
+    """Return the padding of all trainings, as a share of the real frames; None where runs of an older mer lack it."""
+    padded = [row["padding"] for row in rows if row["padding"] is not None]
+    return statistics.fmean(padded) if padded else None
 
 
 def _sd(rows: Sequence[dict[str, Any]], group: str, name: str) -> float | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from mer_core import ranks
 from mer_core.data.batches import plan_scoring
 from mer_core.data.examples import Examples, device_of, loader, to_device
 from mer_core.errors import RunError
@@ -32,13 +33,15 @@ def predict(
     pipeline.eval()
     lengths = examples.lengths
     plan = plan_scoring(range(len(indices)), [lengths[i] for i in indices], batch_size=SCORING_BATCH)
-    p_NC = torch.empty(len(indices), len(examples.classes))
+    plan = plan[ranks.rank() :: ranks.world()]
+    p_NC = torch.zeros(len(indices), len(examples.classes))
     batches = loader(pipeline, examples, [[indices[i] for i in part] for part in plan])
     for part, batch in zip(plan, batches, strict=True):
         with accelerator.autocast() if accelerator else torch.autocast("cpu", enabled=False):
             logits_BC = pipeline(to_device(batch, device_of(pipeline))).logits_BC
         p_NC[part] = logits_BC.float().softmax(-1).cpu()
     pipeline.train(was_training)
+    p_NC = ranks.total(p_NC.to(device_of(pipeline))).cpu()
     chosen = [examples.utterances[i] for i in indices]
     return Predictions([u.id for u in chosen], examples.classes, [u.label or "" for u in chosen], p_NC)
 

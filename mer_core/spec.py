@@ -55,6 +55,8 @@ class TrainSpec(Closed):
     """Passes over the training utterances."""
     batch_size: PositiveInt = 16
     """Utterances per batch."""
+    batch_frames: PositiveInt | None = None
+    """Frames per batch at most, of all modalities and with padding; takes the place of batch_size where it is given."""
     accumulate: PositiveInt = 1
     """Batches per optimiser step."""
     learning_rate: PositiveFloat = 1e-5

@@ -14,6 +14,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from mer_core import ranks
 from mer_core.data.store import cache_root
 from mer_core.events import CellEvent, CellStarted, EpochEnded
 from mer_core.pipeline import Pipeline
@@ -106,9 +107,11 @@ def _result(training: Training, before: list[StageResult], listener: Listen) -> 
     )
     weights = {name: encoder.state_dict() for name, encoder in pipeline.encoders.items()}
     flat = {f"{name}.{place}": tensor for name, part in weights.items() for place, tensor in part.items()}
-    save_tensors(path, flat, {"history": json.dumps(progress.history)})
-    trainer.clean_up()
-    shutil.rmtree(training.folder, ignore_errors=True)
+    if ranks.is_first():
+        save_tensors(path, flat, {"history": json.dumps(progress.history)})
+        trainer.clean_up()
+        shutil.rmtree(training.folder, ignore_errors=True)
+    ranks.wait()
     return StageResult(
         key, {n: {k: t.detach().cpu() for k, t in w.items()} for n, w in weights.items()}, progress.history
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from mer_core import ranks
 from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
-from mer_core.data.batches import plan_epoch
+from mer_core.data.batches import padding, plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, EpochEnded, Stepped
@@ -90,27 +92,32 @@ class Trainer:
         for epoch in range(progress.epochs_done, self.spec.epochs):
             losses = self._epoch(model, prepared, schedule, examples, plans[epoch], epoch)
             progress.steps_done += len(plans[epoch])
-            self._end_epoch(pipeline, optimizer, progress, losses)
+            padded = padding((batch for step in plans[epoch] for batch in step), examples.frames)
+            self._end_epoch(pipeline, optimizer, progress, losses, padded)
         if self.score is not None:
+            ranks.wait()
             load_weights(self._best, pipeline)
+            ranks.wait()
         return progress
 
     def clean_up(self) -> None:
-        """Remove the checkpoints of a training whose result has been stored."""
+        """Remove the checkpoints of a training whose result has been stored; the first process alone may."""
         self._checkpoint.unlink(missing_ok=True)
         self._best.unlink(missing_ok=True)
 
     def _plan(self, examples: Examples, indices: Sequence[int], epoch: int) -> list[list[list[int]]]:
         """Return the epoch's optimiser steps, each a list of batches."""
         seed = derive_seed(*self.seed_parts, "batches", epoch)
-        batches = plan_epoch(indices, examples.lengths, batch_size=self.spec.batch_size, seed=seed)
+        spec, lengths = self.spec, examples.lengths
+        batches = plan_epoch(indices, lengths, batch_size=spec.batch_size, batch_frames=spec.batch_frames, seed=seed)
         size = self.spec.accumulate
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
     def _epoch(
         self, model: Any, optimizer: Any, schedule: Any, examples: Examples, steps: list[list[list[int]]], epoch: int
     ) -> dict[str, float]:
-        seed_everything(*self.seed_parts, "epoch", epoch)
+        # With several processes the encoders' dropout differs from one to the other.
+        seed_everything(*self.seed_parts, "epoch", epoch, *([ranks.rank()] if ranks.rank() else []))
         model.train()
         pipeline = self.accelerator.unwrap_model(model)
         batches = iter(loader(pipeline, examples, [batch for step in steps for batch in step]))
@@ -120,10 +127,12 @@ class Trainer:
             for part, indices in enumerate(step):
                 batch = to_device(next(batches), self.accelerator.device)
                 generator = torch.Generator().manual_seed(derive_seed(*self.seed_parts, epoch, number, part))
-                with self.accelerator.autocast():
-                    output = model(batch, generator)
-                # The mean over the utterances of the step, however they are spread over its batches.
-                self.accelerator.backward(output.total * (len(indices) / size))
+                last = part == len(step) - 1
+                with nullcontext() if last else self.accelerator.no_sync(model):  # processes exchange gradients once
+                    with self.accelerator.autocast():
+                        output = model(batch, generator)
+                    # The mean over the utterances of the step, however they are spread over its batches.
+                    self.accelerator.backward(output.total * (len(indices) / size))
                 for name, loss in output.losses.items():
                     sums[name] += loss.detach() * len(indices)
             self.accelerator.clip_grad_norm_(model.parameters(), self.spec.clip_norm)
@@ -132,7 +141,7 @@ class Trainer:
             optimizer.zero_grad()
             self.listener(Stepped(number + 1, len(steps)))
         total = sum(len(batch) for step in steps for batch in step)
-        losses = {name: float(value) / total for name, value in sums.items()}
+        losses = {name: float(ranks.mean(value)) / total for name, value in sums.items()}
         self._check_finite(losses, epoch)
         return losses
 
@@ -146,15 +155,21 @@ class Trainer:
             )
 
     def _end_epoch(
-        self, pipeline: Pipeline, optimizer: torch.optim.Optimizer, progress: Progress, losses: dict[str, float]
+        self,
+        pipeline: Pipeline,
+        optimizer: torch.optim.Optimizer,
+        progress: Progress,
+        losses: dict[str, float],
+        padded: float,
     ) -> None:
         score = self.score(pipeline) if self.score else None
         progress.epochs_done += 1
-        progress.history.append({"epoch": progress.epochs_done, "losses": losses, "score": score})
+        progress.history.append({"epoch": progress.epochs_done, "losses": losses, "score": score, "padding": padded})
         if score is not None and (progress.best_score is None or score > progress.best_score):
             progress.best_score, progress.best_epoch = score, progress.epochs_done
-            save_weights(self._best, pipeline)
-        if progress.epochs_done < self.spec.epochs or self.score is not None:
+            if ranks.is_first():
+                save_weights(self._best, pipeline)
+        if ranks.is_first() and (progress.epochs_done < self.spec.epochs or self.score is not None):
             state = {name: getattr(progress, name) for name in Progress.__slots__}
             save_checkpoint(self._checkpoint, pipeline, optimizer, state)
         self.listener(EpochEnded(progress.epochs_done, losses, score))

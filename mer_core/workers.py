@@ -28,15 +28,24 @@ BYTES_PER_PARAMETER = 24
 """Weight, gradient and two moments in float32, and half as much again for activations (ours, rounded up)."""
 BYTES_PER_PROCESS = 2**30
 """The libraries and the data of one worker."""
+GPU_BYTES_PER_PARAMETER = 96
+"""The same on a GPU, where activations of long batches outweigh the rest (ours, an estimate: none was at hand)."""
 _POLL_S = 0.2
 
 
 def num_workers(*, cells: int, parameters: int, device: torch.device) -> int:
-    """Return how many cells to run at once: on a CPU one per core where memory allows, elsewhere one."""
-    if device.type != "cpu":
+    """Return how many cells to run at once: one per core, where the memory of the device that is free allows."""
+    if device.type == "mps":  # it does not tell what is free
         return 1
-    fits = int(0.8 * psutil.virtual_memory().available / (BYTES_PER_PROCESS + parameters * BYTES_PER_PARAMETER))
+    free = free_gpu_bytes(device) if device.type == "cuda" else psutil.virtual_memory().available
+    each = GPU_BYTES_PER_PARAMETER if device.type == "cuda" else BYTES_PER_PARAMETER
+    fits = int(0.8 * free / (BYTES_PER_PROCESS + parameters * each))
     return max(1, min(num_cores(), cells, fits))
+
+
+def free_gpu_bytes(device: torch.device) -> int:
+    """Return what no process has taken of a GPU's memory."""
+    return int(torch.cuda.mem_get_info(device)[0])
 
 
 def num_cores() -> int:

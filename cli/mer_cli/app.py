@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -77,5 +80,7 @@ app.command("bench")(bench.bench)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Of several processes that torchrun started, the first alone prints."""
+    if os.environ.get("RANK", "0") != "0":
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     app(prog_name="mer")

@@ -64,6 +64,12 @@ def ceilings_table(report: Report) -> Table | None:
     )
 
 
+def padding_lines(report: Report) -> list[str]:
+    """Return how much of the batches was padding."""
+    padded = report.get("padding")
+    return [] if padded is None else [f"padding of the training batches: {percent(padded)} % of the real frames"]
+
+
 def left_out_lines(report: Report, *, most: int = 10) -> list[str]:
     """Return the utterances left out, with the reason of each."""
     left_out: Mapping[str, str] = report["left_out"]

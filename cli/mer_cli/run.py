@@ -184,6 +184,6 @@ def _show(run: RunDir, report: Mapping[str, Any]) -> None:
     if ceilings := results.ceilings_table(report):
         console.table(ceilings)
     console.line()
-    for text in [*results.remark_lines(report), *results.left_out_lines(report)]:
+    for text in [*results.remark_lines(report), *results.left_out_lines(report), *results.padding_lines(report)]:
         console.line(text)
     console.line(f"run directory: {run.path}")

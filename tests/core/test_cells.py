@@ -2,11 +2,13 @@ import json
 import pickle
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from mer_core import cells, training
 from mer_core.cells import CellRunner, CellTask
 from mer_core.data.folds import make_folds
+from mer_core.errors import RunError
 from mer_core.events import CellEnded, CellStarted, EpochEnded
 from mer_core.report import evaluate, scalars
 from mer_core.rundir import RunDir
@@ -110,3 +112,17 @@ def test_class_weights_have_mean_one_over_the_training_set(toys):
     weight_C = class_weights(made.examples, train)
     assert weight_C.tolist() == pytest.approx([7 / 12, 7 / 6, 7 / 3, 0.0])
     assert sum(weight_C[made.examples.label(i)] for i in train) / len(train) == pytest.approx(1.0)
+
+
+def test_too_little_memory_on_a_gpu_is_told_with_the_remedy(cell, monkeypatch):
+    def full(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the documentation")
+
+    runner, task = cell()
+    monkeypatch.setattr(cells, "run_stages", full)
+    expected = (
+        r"the GPU's memory does not suffice: CUDA out of memory\. Tried to allocate 2 GiB\.\n"
+        r"Go on with --resume --jobs 1, a smaller --batch-size, or train\.batch_frames, which bounds the batches"
+    )
+    with pytest.raises(RunError, match=expected):
+        runner(task, lambda event: None)

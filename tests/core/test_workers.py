@@ -270,9 +270,28 @@ def test_as_many_at_once_as_cores_memory_and_cells_allow(machine, cores, gib, ce
     assert workers.num_workers(cells=cells, parameters=parameters, device=CPU) == expected
 
 
-def test_an_accelerator_is_not_shared(machine):
+@pytest.mark.parametrize(
+    ("cores", "gib", "cells", "parameters", "expected"),
+    [
+        (16, 80, 5, 10**6, 5),  # small models share it
+        (4, 80, 50, 10**6, 4),
+        (16, 80, 50, 2 * 10**8, 3),  # base-size encoders: 64 GiB, 18.9 each
+        (16, 140, 50, 2 * 10**8, 5),
+        (16, 16, 50, 2 * 10**8, 1),
+    ],
+)
+def test_cells_share_a_gpu_as_its_free_memory_allows(machine, monkeypatch, cores, gib, cells, parameters, expected):
+    machine(cores=cores, gib=1)  # the machine's own memory does not count
+    asked = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (gib * 2**30, 2**40))
+    gpu = torch.device("cuda", 0)
+    assert workers.num_workers(cells=cells, parameters=parameters, device=gpu) == expected
+    assert asked == [gpu]
+
+
+def test_a_device_that_does_not_tell_its_free_memory_is_not_shared(machine):
     machine(cores=16, gib=64)
-    assert workers.num_workers(cells=10, parameters=1000, device=torch.device("cuda")) == 1
+    assert workers.num_workers(cells=10, parameters=1000, device=torch.device("mps")) == 1
 
 
 def test_the_library_runs_one_at_a_time_unless_asked(experiment, monkeypatch, manager, tmp_path, store):

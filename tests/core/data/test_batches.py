@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer_core.data.batches import plan_epoch, plan_scoring
+from mer_core.data.batches import padding, plan_epoch, plan_scoring
 
 
 def log_normal_frames(count):
@@ -14,9 +14,8 @@ def log_normal_frames(count):
     return (seconds * 50).astype(int).tolist()
 
 
-def waste(batches, lengths):
-    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
-    return 1 - sum(lengths[i] for batch in batches for i in batch) / padded
+def as_frames(lengths):
+    return [{"audio": length} for length in lengths]
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=120), st.integers(1, 20), st.integers(0, 5))
@@ -29,10 +28,44 @@ def test_every_index_once_and_no_batch_too_large_or_tiny(lengths, batch_size, se
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_padding_wastes_little():
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=120), st.integers(1, 2000), st.integers(0, 5))
+def test_no_batch_passes_the_budget_of_frames_and_none_could_take_the_next(lengths, budget, seed):
+    indices = [i for i in range(len(lengths)) if i % 3] or [0]
+    batches = plan_epoch(indices, lengths, batch_size=1, batch_frames=budget, seed=seed)
+    assert Counter(i for batch in batches for i in batch) == Counter(indices)
+    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget for batch in batches)
+    room = [budget - len(batch) * max(lengths[i] for i in batch) for batch in batches]
+    assert sum(space >= 400 + len(batch) * 80 for space, batch in zip(room, batches, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("budget", [None, 16 * 250])
+def test_padding_is_little_at_16_utterances_a_batch(budget):
     lengths = log_normal_frames(4424)  # a training side of IEMOCAP
     for seed in range(3):
-        assert waste(plan_epoch(range(4424), lengths, batch_size=16, seed=seed), lengths) <= 0.08
+        batches = plan_epoch(range(4424), lengths, batch_size=16, batch_frames=budget, seed=seed)
+        assert padding(batches, as_frames(lengths)) <= 0.08
+        assert 15 <= np.mean([len(batch) for batch in batches]) <= 17
+
+
+def test_padding_counts_each_modality_of_each_batch():
+    frames = [{"audio": 10, "text": 2}, {"audio": 4, "text": 3}, {"audio": 7, "text": 7}]
+    assert padding([[0, 1], [2]], frames) == pytest.approx((2 * 10 + 2 * 3 + 7 + 7) / (10 + 2 + 4 + 3 + 7 + 7) - 1)
+    assert padding([[0], [1], [2]], frames) == 0
+
+
+@pytest.mark.parametrize("budget", [None, 16 * 250])
+@pytest.mark.parametrize("longer", [1.0, 1.5])
+def test_classes_are_mixed_even_where_one_speaks_longer(budget, longer):
+    """Classes in IEMOCAP's shares; those of the last class are `longer` than the rest."""
+    labels = np.random.default_rng(1).choice(4, 4424, p=[0.2, 0.3, 0.3, 0.2])
+    drawn = zip(log_normal_frames(4424), labels, strict=True)
+    lengths = [round(n * (longer if label == 3 else 1)) for n, label in drawn]
+    batches = plan_epoch(range(4424), lengths, batch_size=16, batch_frames=budget, seed=0)
+    large = [batch for batch in batches if len(batch) >= 8]
+    classes = [len({labels[i] for i in batch}) for batch in large]
+    assert len(large) > 0.6 * len(batches)
+    assert np.mean(classes) > 3.5
+    assert np.mean(np.array(classes) >= 2) > 0.99
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others():
