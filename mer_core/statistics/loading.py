@@ -45,7 +45,7 @@ def _of_run(path: Path) -> System:
     stored = {cell: read_cell(cell, listing) for cell in cells}
     name, info = path.resolve().name, run.info()
     warnings = [f"{cell.predictions} was changed after the run wrote it" for cell in cells if stored[cell].changed]
-    if info["spec"]["train"]["select"] == "test":
+    if info["spec"]["protocol"]["select"] == "test":
         warnings.append(f"{name}: {SELECTIONS['test']}")
     return System(
         name=name,

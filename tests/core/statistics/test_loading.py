@@ -27,7 +27,7 @@ def run(tmp_path):
     made = RunDir(tmp_path / "mine")
     write_json(
         made.path / "run.json",
-        {"seeds": [1, 2], "folds": ["1", "2"], "classes": CLASSES, "spec": {"train": {"select": "last"}}},
+        {"seeds": [1, 2], "folds": ["1", "2"], "classes": CLASSES, "spec": {"protocol": {"select": "last"}}},
     )
     write_listing(made.utterances, UTTERANCES)
     for cell in made.cells():
@@ -92,7 +92,7 @@ def test_a_changed_file_is_followed_and_warned_of(run):
 
 
 def test_selection_on_test_is_told(run):
-    info = run.info() | {"spec": {"train": {"select": "test"}}}
+    info = run.info() | {"spec": {"protocol": {"select": "test"}}}
     write_json(run.path / "run.json", info)
     assert load_system(run.path).warnings == ("mine: selected on test (optimistic)",)
 
