@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from mer_core.data.protocol import SELECTIONS
 from mer_core.errors import DataError, RunError
 from mer_core.listing import read_listing
-from mer_core.report import SELECTIONS
 from mer_core.rundir import RunDir
 from mer_core.statistics.systems import System, Trial
 from mer_core.stored import read_cell
