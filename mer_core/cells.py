@@ -16,6 +16,7 @@ from mer_core.errors import RunError
 from mer_core.events import CellEnded, CellEvent, CellStarted, InCell
 from mer_core.files import write_json, write_text
 from mer_core.manager import PluginManager
+from mer_core.optimism import ON_TEST, chosen_on_test
 from mer_core.pipeline import Pipeline
 from mer_core.provenance import plugin_modules
 from mer_core.report import evaluate, scalars
@@ -111,7 +112,7 @@ class CellRunner:
         told_of = shifted(listener, sum(epochs_before(spec)), sum(epochs_before(spec)) + spec.train.epochs)
         pipeline = training.compose()
         go_on(pipeline, stages)
-        trainer = training.trainer(told_of)
+        trainer = training.trainer(told_of, watched=cell.selected_on_test)
         accelerator = trainer.accelerator
         progress = trainer.fit(
             pipeline,
@@ -143,6 +144,7 @@ class CellRunner:
         told: dict[str, object] = {
             "selected_epoch": selected,
             "predictions_digest": digest_of(text),
+            ON_TEST: chosen_on_test(progress.history, cell.selected_on_test),
             "epochs": progress.history,
         }
         if stages:

@@ -76,6 +76,7 @@ def evaluate_trained(
         "classes": list(trained.classes),
         "select": select,
         "selection": SELECTIONS[select],
+        "remark": SELECTIONS[select] if select == "test" else "",
         "cells": rows,
         "summary": summarise(rows),
         "together": figures,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mer_core.compose import build
-from mer_core.data.protocol import SELECTIONS
+from mer_core.data.protocol import SELECTIONS, protocol_hash, protocol_in, remark
 from mer_core.files import read_json, write_json
+from mer_core.listing import read_listing
 from mer_core.manager import PluginManager
+from mer_core.optimism import ON_TEST
 from mer_core.protocols import Evaluator
 from mer_core.rundir import Cell, RunDir
-from mer_core.scoring import read_predictions
 from mer_core.spec import PipelineSpec
-from mer_core.types import Figure, Predictions
+from mer_core.stored import read_cell, read_selected_on_test
+from mer_core.types import Figure, Predictions, Utterance
 
 
 def evaluate(spec: PipelineSpec, manager: PluginManager, predictions: Predictions) -> dict[str, Figure]:
@@ -36,18 +39,22 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
     """Compute every figure from the run's predictions, write report.json and return it.
 
     Raises:
-        RunError: a prediction file is missing or contradicts itself.
+        RunError: a prediction file is missing, or contradicts itself or the run.
     """
-    info = run.info()
+    info, listing = run.info(), read_listing(run.utterances)
     spec = PipelineSpec.model_validate(info["spec"])
-    rows = [_row(cell, spec, manager) for cell in (cells or run.cells())]
+    rows = [_row(cell, spec, manager, listing) for cell in (cells or run.cells())]
     report = {
         "pipeline": info["pipeline"],
         "classes": info["classes"],
+        "protocol": protocol_of(info),
         "select": spec.protocol.select,
         "selection": SELECTIONS[spec.protocol.select],
+        "remark": remark(spec.protocol),
         "cells": rows,
         "summary": summarise(rows),
+        "optimism": optimism(rows),
+        "changed": [name for row in rows for name in row["changed"]],
         "padding": _mean_padding(rows),
         "confusion": _pooled(rows),
         "ceilings": info.get("ceilings", {}),
@@ -58,6 +65,31 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
     }
     write_json(run.report, report)
     return report
+
+
+def protocol_of(info: Mapping[str, Any]) -> dict[str, str]:
+    """Return name and hash of the protocol of a run, and the hash of the utterances of its folds."""
+    protocol = protocol_in(info)
+    return {"name": protocol.use or "own", "hash": protocol_hash(protocol), "folds_hash": info["folds_hash"]}
+
+
+def optimism(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return for each single-number figure what selecting the epoch on test would have claimed, and how much more.
+
+    `last_epoch` has WA and UA on the test fold after the last epoch, as the histories say them. All are means over
+    cells; there is nothing where a cell has no record of it.
+    """
+    if not rows or any(row["on_test"] is None for row in rows):
+        return {}
+    told = {}
+    for name in scalars(rows[0]["figures"]):
+        claimed = statistics.fmean(row["on_test"]["figures"][name] for row in rows)
+        reported = statistics.fmean(row["figures"][name] for row in rows)
+        told[name] = {"claimed": claimed, "difference": claimed - reported}
+    last = rows[0]["on_test"]["last_epoch"]
+    return told | {
+        "last_epoch": {key: statistics.fmean(row["on_test"]["last_epoch"][key] for row in rows) for key in last}
+    }
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
@@ -77,16 +109,25 @@ def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | Non
     }
 
 
-def _row(cell: Cell, spec: PipelineSpec, manager: PluginManager) -> dict[str, Any]:
-    predictions, history = read_predictions(cell.predictions), read_json(cell.history)
+def _row(cell: Cell, spec: PipelineSpec, manager: PluginManager, listing: Sequence[Utterance]) -> dict[str, Any]:
+    stored, claim = read_cell(cell, listing), read_selected_on_test(cell, listing)
+    history = read_json(cell.history)
     padded = [epoch["padding"] for epoch in history["epochs"] if "padding" in epoch]
+    files = [(cell.predictions, stored), (cell.selected_on_test, claim)]
     return {
         "seed": cell.seed,
         "fold": cell.fold,
-        "utterances": len(predictions.ids),
+        "utterances": len(stored.predictions.ids),
         "selected_epoch": history["selected_epoch"],
         "padding": statistics.fmean(padded) if padded else None,
-        "figures": evaluate(spec, manager, predictions),
+        "figures": evaluate(spec, manager, stored.predictions),
+        "on_test": claim
+        and {
+            "selected_epoch": history[ON_TEST]["selected_epoch"],
+            "figures": scalars(evaluate(spec, manager, claim.predictions)),
+            "last_epoch": history["epochs"][-1][ON_TEST],
+        },
+        "changed": [str(Path(*path.parts[-3:])) for path, one in files if one and one.changed],
     }
 
 

@@ -30,13 +30,18 @@ class Cell:
         return self.folder / "predictions.csv"
 
     @property
+    def selected_on_test(self) -> Path:
+        """Predictions of the epoch that is best on the test fold: what selecting on test would have claimed."""
+        return self.folder / "selected-on-test.csv"
+
+    @property
     def weights(self) -> Path:
         """Weights of the selected epoch."""
         return self.folder / "weights.safetensors"
 
     @property
     def history(self) -> Path:
-        """Losses of every epoch, which epoch was selected, and the digest of the predictions."""
+        """Losses of every epoch, WA and UA on test after each, which epoch was selected, digests of predictions."""
         return self.folder / "history.json"
 
 

@@ -21,6 +21,7 @@ from mer_core.data.examples import Examples, loader, to_device
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, EpochEnded, Stepped
 from mer_core.optim import make_optimizer, make_schedule
+from mer_core.optimism import ON_TEST
 from mer_core.pipeline import Pipeline
 from mer_core.seeds import derive_seed, seed_everything
 from mer_core.spec import TrainSpec
@@ -49,6 +50,8 @@ class Trainer:
         accelerator: device and precision.
         folder: where checkpoints are kept while training goes on.
         seed_parts: what the seeds are derived from (seed and fold).
+        watch: is shown the pipeline after each epoch, with the history before it; what it returns is kept in the
+            history under `on_test` and decides nothing.
         score: scores the pipeline after each epoch, higher is better; the best epoch's weights are kept. None keeps
             the last epoch's.
         listener: is told of steps and epochs.
@@ -58,6 +61,7 @@ class Trainer:
     accelerator: Accelerator
     folder: Path
     seed_parts: tuple[int | str, ...]
+    watch: Callable[[Pipeline, Sequence[dict[str, Any]]], dict[str, float]] | None = None
     score: Callable[[Pipeline], float] | None
     listener: Callable[[CellEvent], None]
 
@@ -162,9 +166,12 @@ class Trainer:
         losses: dict[str, float],
         padded: float,
     ) -> None:
+        seen = {ON_TEST: self.watch(pipeline, progress.history)} if self.watch else {}
         score = self.score(pipeline) if self.score else None
         progress.epochs_done += 1
-        progress.history.append({"epoch": progress.epochs_done, "losses": losses, "score": score, "padding": padded})
+        progress.history.append(
+            {"epoch": progress.epochs_done, "losses": losses, "score": score, "padding": padded} | seen
+        )
         if score is not None and (progress.best_score is None or score > progress.best_score):
             progress.best_score, progress.best_epoch = score, progress.epochs_done
             if ranks.is_first():

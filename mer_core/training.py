@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from sklearn.metrics import recall_score
 
 from mer_core.compose import compose
 from mer_core.data.examples import Examples
@@ -16,6 +15,7 @@ from mer_core.data.folds import Fold, hold_out
 from mer_core.device import make_accelerator
 from mer_core.events import CellEvent
 from mer_core.manager import PluginManager
+from mer_core.optimism import OnTest, accuracies
 from mer_core.pipeline import Pipeline
 from mer_core.scoring import predict
 from mer_core.seeds import seed_everything
@@ -59,17 +59,31 @@ class Training:
         weight_C = class_weights(self.examples, self.sides[0]) if self.spec.train.class_weights else None
         return compose(self.spec, self.manager, num_classes=len(self.examples.classes), class_weight_C=weight_C)
 
-    def trainer(self, listener: Callable[[CellEvent], None]) -> Trainer:
-        """Return what trains it, with an accelerator of its own: the scale of float16 losses moves with it."""
-        judged, accelerator = self.sides[1], make_accelerator(self.device, self.spec)
+    def trainer(self, listener: Callable[[CellEvent], None], *, watched: Path | None = None) -> Trainer:
+        """Return what trains it, with an accelerator of its own: the scale of float16 losses moves with it.
+
+        Args:
+            listener: is told of steps and epochs.
+            watched: where the predictions of the epoch that is best on the test fold go; None does not look.
+        """
+        accelerator = make_accelerator(self.device, self.spec)
+        on_test = OnTest(self.examples, self.fold.test, accelerator, watched) if watched else None
         return Trainer(
             spec=self.spec.train,
             accelerator=accelerator,
             folder=self.folder,
             seed_parts=self.seed_parts,
-            score=(lambda p: _ua(p, self.examples, judged, accelerator)) if judged else None,
+            watch=on_test,
+            score=self._score(accelerator, on_test),
             listener=listener,
         )
+
+    def _score(self, accelerator: Accelerator, on_test: OnTest | None) -> Callable[[Pipeline], float] | None:
+        """Return what selects the epoch: UA on the side held out for this."""
+        judged = self.sides[1]
+        if on_test is not None and self.spec.protocol.select == "test":
+            return lambda pipeline: on_test.ua  # the test fold has just been scored
+        return (lambda pipeline: _ua(pipeline, self.examples, judged, accelerator)) if judged else None
 
 
 def class_weights(examples: Examples, train: Sequence[int]) -> torch.Tensor:
@@ -81,6 +95,4 @@ def class_weights(examples: Examples, train: Sequence[int]) -> torch.Tensor:
 
 
 def _ua(pipeline: Pipeline, examples: Examples, indices: Sequence[int], accelerator: Accelerator) -> float:
-    predictions = predict(pipeline, examples, indices, accelerator=accelerator)
-    occurring = sorted(set(predictions.labels))
-    return float(recall_score(predictions.labels, predictions.predicted, labels=occurring, average="macro"))
+    return accuracies(predict(pipeline, examples, indices, accelerator=accelerator))["ua"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mer_cli.console import Table
-from mer_cli.words import figure_name, percent
+from mer_cli.words import figure_name, figures_line, percent
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -30,13 +30,35 @@ def figures_table(report: Report) -> Table:
         columns=["fold", "utterances", *map(figure_name, summary)],
         rows=[_fold_row(fold, cells, list(summary)) for fold in folds],
         closing=closing if len(cells) > 1 else [],
-        title=f"{report['pipeline']}: percent{several}{selection(report)}",
+        title=f"{report['pipeline']}: percent{several}{measured_under(report)}",
     )
 
 
-def selection(report: Report) -> str:
-    """Return what must stand beside every figure of a run whose epoch was selected on the test fold."""
-    return f", {report['selection']}" if report["select"] == "test" else ""
+def measured_under(report: Report) -> str:
+    """Return what stands beside every figure: what must be said of it, then the protocol with its hashes."""
+    protocol = report.get("protocol")  # figures of a trained run on other data have none
+    named = protocol and f"protocol {protocol['name']} ({protocol['hash'][:8]}, folds {protocol['folds_hash'][:8]})"
+    return "".join(f", {text}" for text in (report["remark"], named) if text)
+
+
+def optimism_lines(report: Report) -> list[str]:
+    """Return what selecting the epoch on the test fold would have claimed, and the difference to what is reported."""
+    told = dict[str, Mapping[str, float]](report["optimism"])
+    if not told:
+        return []
+    last = told.pop("last_epoch")
+    if report["select"] == "test":
+        return [f"{report['selection']}: these figures claim too much; the last epoch has {figures_line(last)}"]
+    claims = ", ".join(
+        f"{figure_name(name)} {percent(one['claimed'])} ({100 * one['difference']:+.2f} points)"
+        for name, one in told.items()
+    )
+    return [f"selecting the epoch on test would have claimed {claims}"]
+
+
+def changed_lines(report: Report) -> list[str]:
+    """Return a warning for each prediction file that is not the one that the run wrote."""
+    return [f"warning: {name} was changed after the run wrote it; the figures follow it" for name in report["changed"]]
 
 
 def confusion_tables(report: Report) -> list[Table]:
@@ -45,7 +67,7 @@ def confusion_tables(report: Report) -> list[Table]:
         Table(
             columns=["true \\ predicted", *report["classes"]],
             rows=[[name, *_shares(counts, matrix)] for name, counts in zip(report["classes"], matrix, strict=True)],
-            title=f"{name}: percent of the true class (utterances){selection(report)}",
+            title=f"{name}: percent of the true class (utterances){measured_under(report)}",
         )
         for name, matrix in report["confusion"].items()
     ]
@@ -60,7 +82,7 @@ def ceilings_table(report: Report) -> Table | None:
     return Table(
         columns=["", *ceilings, "this run"],
         rows=[["accuracy", *map(percent, ceilings.values()), percent(measured)]],
-        title=f"best reachable on this corpus, by what is used: percent{selection(report)}",
+        title=f"best reachable on this corpus, by what is used: percent{measured_under(report)}",
     )
 
 

@@ -179,6 +179,9 @@ def _show(run: RunDir, report: Mapping[str, Any]) -> None:
     from mer_cli import console, results
 
     console.table(results.figures_table(report))
+    console.line()
+    for text in [*results.changed_lines(report), *results.optimism_lines(report)]:
+        console.line(text)
     for matrix in results.confusion_tables(report):
         console.table(matrix)
     if ceilings := results.ceilings_table(report):

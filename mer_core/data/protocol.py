@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mer_core.choices import FoldScheme, Selection, TextCleaning
-from mer_core.spec import PipelineSpec, ProtocolSpec
+from mer_core.spec import ChosenProtocol, ProtocolSpec, spelled_out
 from mer_core.text.words import MIN_JACCARD, MIN_WORDS
 
 SELECTIONS: dict[Selection, str] = {
@@ -80,6 +80,11 @@ def remark(protocol: ProtocolSpec) -> str:
     return ", ".join(told)
 
 
+def protocol_in(info: Mapping[str, Any]) -> ChosenProtocol:
+    """Return the protocol of a run from what its run.json says."""
+    return ChosenProtocol.model_validate(spelled_out(info["spec"]).get("protocol", {}))
+
+
 def same_protocol(infos: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the warnings that must stand beside a table of these runs; none where all followed one protocol.
 
@@ -91,7 +96,7 @@ def same_protocol(infos: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _differences(a: str, one: Mapping[str, Any], b: str, other: Mapping[str, Any]) -> Iterator[str]:
-    mine, theirs = (PipelineSpec.model_validate(info["spec"]).protocol for info in (one, other))
+    mine, theirs = (protocol_in(info) for info in (one, other))
     if protocol_hash(mine) != protocol_hash(theirs):
         keys = [key for key in ProtocolSpec.model_fields if key != "summary"]
         named = {key: (_short(getattr(mine, key)), _short(getattr(theirs, key))) for key in keys}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mer_core.data.protocol import SELECTIONS
+from mer_core.data.protocol import protocol_in, remark
 from mer_core.errors import DataError, RunError
 from mer_core.listing import read_listing
 from mer_core.rundir import RunDir
@@ -45,8 +45,8 @@ def _of_run(path: Path) -> System:
     stored = {cell: read_cell(cell, listing) for cell in cells}
     name, info = path.resolve().name, run.info()
     warnings = [f"{cell.predictions} was changed after the run wrote it" for cell in cells if stored[cell].changed]
-    if info["spec"]["protocol"]["select"] == "test":
-        warnings.append(f"{name}: {SELECTIONS['test']}")
+    if told := remark(protocol_in(info)):
+        warnings.append(f"{name}: {told}")
     return System(
         name=name,
         trials=tuple(Trial(cell.seed, cell.fold, stored[cell].predictions) for cell in cells),

@@ -8,12 +8,12 @@ from typing import Any
 
 from mer_core.baselines import BASELINES, Unavailable
 from mer_core.data.folds import Fold
-from mer_core.data.protocol import remark, same_protocol
+from mer_core.data.protocol import same_protocol
 from mer_core.manager import PluginManager
 from mer_core.provenance import folds_hash
-from mer_core.report import write_report
+from mer_core.report import protocol_of, write_report
 from mer_core.rundir import RunDir
-from mer_core.spec import PipelineSpec, TableSpec
+from mer_core.spec import TableSpec
 from mer_core.statistics import System, Trial, load_system
 from mer_core.tables.figures import pair_figures, system_figures
 from mer_core.tables.rows import Row
@@ -105,13 +105,13 @@ class TableMaker:
     def _provenance(self, run: str) -> dict[str, Any]:
         info = self.runs[run].info()
         kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings", "uses_context", "provenance")
-        told = remark(PipelineSpec.model_validate(info["spec"]).protocol)
-        return {"run": run, "protocol": info["protocol"]["hash"], "remark": told} | {key: info[key] for key in kept}
+        return {"run": run, "protocol": protocol_of(info)} | {key: info[key] for key in kept}
 
     def _figures(self, done: Finished | None) -> dict[str, Any]:
         if done is None:
             return {}
-        told = {key: done.report[key] for key in ("selection", "summary", "confusion")}
+        kept = ("selection", "remark", "summary", "optimism", "changed", "confusion")
+        told = {key: done.report[key] for key in kept}
         return told | done.figures
 
     def _failed(self, run: str) -> list[str]:

@@ -2,7 +2,14 @@
 
 import math
 
-from mer_cli.results import ceilings_table, confusion_tables, figures_table, left_out_lines, remark_lines
+from mer_cli.results import (
+    ceilings_table,
+    confusion_tables,
+    figures_table,
+    left_out_lines,
+    optimism_lines,
+    remark_lines,
+)
 from mer_core.report import summarise
 
 
@@ -11,6 +18,9 @@ def report(cells, **more):
         "pipeline": "toy",
         "select": "last",
         "selection": "last epoch",
+        "remark": "",
+        "optimism": {},
+        "changed": [],
         "classes": ["a", "b"],
         "cells": cells,
         "summary": summarise(cells),
@@ -65,3 +75,12 @@ def test_a_long_list_of_what_was_left_out_is_cut():
 def test_remarks_are_told_one_by_one():
     assert remark_lines(report([], remarks=["fusion: an approximation"])) == ["remark: fusion: an approximation"]
     assert remark_lines(report([], remarks=[])) == []
+
+
+def test_a_run_that_selected_on_test_says_what_the_last_epoch_has():
+    optimism = {"wa": {"claimed": 0.6, "difference": 0.0}, "last_epoch": {"wa": 0.5, "ua": 0.4}}
+    selected = report([], select="test", selection="selected on test (optimistic)", optimism=optimism)
+    assert optimism_lines(selected) == [
+        "selected on test (optimistic): these figures claim too much; the last epoch has WA 50.00  UA 40.00"
+    ]
+    assert optimism_lines(report([])) == []

@@ -69,7 +69,7 @@ def test_the_confusion_matrix_has_percent_and_counts(mer, trained):
 def test_ceilings_stand_beside_the_measured_score(mer, trained):
     shown = mer(*TOY, "--out", trained, "--resume").stdout
     title, names, _, row = shown[shown.index("best reachable") :].splitlines()[:4]
-    assert title == "best reachable on this corpus, by what is used: percent"
+    assert title.startswith("best reachable on this corpus, by what is used: percent, protocol ")
     assert names.split() == ["text", "only", "audio", "only", "this", "run"]
     assert row.split() == ["accuracy", "100.00", "25.00", numbers_of("mean", shown)[0]]
 
@@ -124,6 +124,47 @@ def test_selection_on_test_is_called_by_its_name_wherever_figures_stand(mer, wor
     assert len(titles) == 3 + 3
     assert all("selected on test (optimistic)" in title for title in titles)
     assert json.loads((workplace / "out" / "report.json").read_text())["selection"] == "selected on test (optimistic)"
+
+
+def test_every_table_names_the_protocol_with_its_hashes(mer, trained):
+    shown = mer(*TOY, "--out", trained, "--resume").stdout
+    protocol = json.loads((trained / "report.json").read_text())["protocol"]
+    named = f"protocol loso ({protocol['hash'][:8]}, folds {protocol['folds_hash'][:8]})"
+    titles = [line for line in shown.splitlines() if "percent" in line]
+    assert len(titles) == 3
+    assert all(title.endswith(named) for title in titles)
+
+
+def test_speakers_on_both_sides_are_said_wherever_figures_stand(mer, workplace):
+    result = mer(*TOY, "--protocol", "kfold-random", "--set", "protocol.parts=2", "--epochs", 1, "--out", "out")
+    assert result.exit_code == 0, result.output
+    figures = [line for line in result.stdout.splitlines() if "percent" in line or re.match(r"fold \d  WA ", line)]
+    assert len(figures) == 3 + 2
+    assert all("speaker-dependent (speakers on both sides)" in line for line in figures)
+    assert spec_of(workplace / "out")["protocol"]["use"] == "kfold-random, changed"
+
+
+def test_what_selecting_on_test_would_have_claimed_stands_below_the_table(mer, trained):
+    shown = mer(*TOY, "--out", trained, "--resume").stdout
+    told = json.loads((trained / "report.json").read_text())["optimism"]
+    (line,) = [
+        line for line in shown.splitlines() if line.startswith("selecting the epoch on test would have claimed ")
+    ]
+    assert f"UA {100 * told['ua']['claimed']:.2f} ({100 * told['ua']['difference']:+.2f} points)" in line
+    assert f"WA {100 * told['wa']['claimed']:.2f} ({100 * told['wa']['difference']:+.2f} points)" in line
+
+
+def test_a_changed_prediction_file_is_told_beside_the_table(mer, workplace):
+    assert mer(*TOY, "--epochs", 1, "--only-fold", 1, "--out", "out").exit_code == 0
+    path = workplace / "out" / "seed-1" / "fold-1" / "predictions.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    shown = mer(*TOY, "--epochs", 1, "--only-fold", 1, "--out", "out", "--resume").stdout
+    assert "warning: seed-1/fold-1/predictions.csv was changed after the run wrote it; the figures follow it" in shown
+    path.write_text("\n".join([header, rows[0].replace(rows[0].split(",")[0], "stranger"), *rows[1:]]) + "\n")
+    refused = mer(*TOY, "--epochs", 1, "--only-fold", 1, "--out", "out", "--resume")
+    assert refused.exit_code == 2
+    assert "predictions.csv: stranger is no utterance of the run" in refused.stderr
 
 
 def test_other_selections_are_not_called_optimistic(mer, trained):

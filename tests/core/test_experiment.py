@@ -10,10 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mer_core.data.protocol import protocol_hash
 from mer_core.errors import DataError, RunError, SpecError
 from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Note, Preparing, Stepped
+from mer_core.files import write_text
+from mer_core.optimism import OnTest
 from mer_core.pipeline import Pipeline
 from mer_core.report import write_report
+from mer_core.spec import PipelineSpec
 from mer_core.testing.toys import BAD, CLASSES
 
 QUICK = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
@@ -32,7 +36,7 @@ def test_a_run_end_to_end(experiment):
     events = []
     pipeline = {"aux": [{"use": "aux1"}, {"use": "aux2", "weight": 0.5}], "fusion": {"use": "cross-attn"}}
     run, report = experiment(pipeline=pipeline | {"evaluators": [{"use": "wa-ua"}]}, listener=events.append).run()
-    cell = ["history.json", "predictions.csv", "weights.safetensors"]
+    cell = ["history.json", "predictions.csv", "selected-on-test.csv", "weights.safetensors"]
     expected = [f"seed-1/fold-{fold}/{name}" for fold in "123" for name in cell]
     assert files(run.path) == sorted(["run.json", "utterances.jsonl", "report.json", *expected])
     assert json.loads(run.report.read_text()) == report
@@ -233,7 +237,10 @@ def test_inner_selection_never_looks_at_the_test_side(experiment, change_corpus)
     other, _ = experiment(out="other", **settings).run()
     histories = [json.loads(r.cell(1, "1").history.read_text()) for r in (run, other)]
     for history in histories:
-        history.pop("predictions_digest")  # the true labels of the test side stand in that file
+        # What stands in the prediction files and what they would have chosen is recorded, and that is all.
+        for row in (history, *history["epochs"]):
+            assert row.pop("on_test")
+        history.pop("predictions_digest")
     assert histories[0] == histories[1]
     assert run.cell(1, "1").weights.read_bytes() == other.cell(1, "1").weights.read_bytes()
 
@@ -325,3 +332,98 @@ def test_figures_that_are_undefined_are_null_in_the_file(experiment, change_corp
     run, report = experiment(only_fold="1", pipeline={"evaluators": [{"use": "wa-ua"}]}).run()
     assert math.isnan(report["cells"][0]["figures"]["recall"]["sad"])
     assert json.loads(run.report.read_text())["cells"][0]["figures"]["recall"]["sad"] is None
+
+
+# What selecting on test would have claimed
+
+
+LONGER = {"train": QUICK | {"epochs": 4, "learning_rate": 0.3}, "evaluators": [{"use": "wa-ua"}]}
+
+
+def test_the_meter_claims_what_selecting_on_test_reports(experiment):
+    hard = {"corpus": {"noise": 3.0}, "seeds": [1, 2]}  # so that the epochs differ
+    _, honest = experiment(pipeline=LONGER, **hard).run()
+    selecting = LONGER | {"protocol": {"select": "test"}}
+    _, selected = experiment(pipeline=selecting, out="selected", **hard).run()
+    for name in ("wa", "ua", "macro_f1"):
+        claimed = honest["optimism"][name]["claimed"]
+        assert claimed == pytest.approx(selected["summary"][name]["mean"])
+        assert honest["optimism"][name]["difference"] == pytest.approx(claimed - honest["summary"][name]["mean"])
+        assert selected["optimism"][name]["difference"] == 0
+        assert selected["optimism"]["last_epoch"].get(name) in (None, pytest.approx(honest["summary"][name]["mean"]))
+    assert honest["optimism"]["ua"]["difference"] > 0
+    chosen = [row["on_test"]["selected_epoch"] for row in honest["cells"]]
+    assert chosen == [row["selected_epoch"] for row in selected["cells"]]
+
+
+@pytest.mark.parametrize("select", ["last", "inner"])
+def test_looking_at_the_test_side_changes_no_weight_and_no_prediction(experiment, monkeypatch, select):
+    settings = {"pipeline": LONGER | {"protocol": {"select": select}, "aux": [{"use": "toy"}]}, "only_fold": "1"}
+    run, _ = experiment(**settings).run()
+
+    def blind(self, pipeline, before):
+        write_text(self.file, run.cell(1, "1").selected_on_test.read_text())
+        return {"wa": 0.0, "ua": 0.0}
+
+    monkeypatch.setattr(OnTest, "__call__", blind)
+    other, _ = experiment(out="other", **settings).run()
+    for name in ("predictions", "weights"):
+        assert getattr(run.cell(1, "1"), name).read_bytes() == getattr(other.cell(1, "1"), name).read_bytes()
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_the_record_is_complete_after_a_kill(experiment, epoch):
+    class Killed(BaseException):
+        pass
+
+    def kill(event):
+        if told([event], EpochEnded) and event.event.epoch == epoch:
+            raise Killed
+
+    settings = {"pipeline": LONGER, "only_fold": "1"}
+    with pytest.raises(Killed):
+        experiment(listener=kill, **settings).run()
+    resumed, _ = experiment(resume=True, **settings).run()
+    whole, _ = experiment(out="other", **settings).run()
+    for name in ("history", "selected_on_test"):
+        assert getattr(resumed.cell(1, "1"), name).read_bytes() == getattr(whole.cell(1, "1"), name).read_bytes()
+
+
+def test_the_claim_comes_from_its_prediction_file(experiment, manager):
+    run, report = experiment(pipeline=LONGER).run()
+    assert report["changed"] == []
+    path = run.cell(1, "2").selected_on_test
+    header, *rows = run.cell(1, "2").predictions.read_text().splitlines()
+    path.write_text("\n".join([header, *reversed(rows)]))
+    changed = write_report(run, manager)
+    assert changed["changed"] == ["seed-1/fold-2/selected-on-test.csv"]
+    assert changed["cells"][1]["on_test"]["figures"]["ua"] == changed["cells"][1]["figures"]["ua"]
+    path.unlink()
+    with pytest.raises(RunError, match=r"selected-on-test.csv is missing\nRemove predictions.csv beside it"):
+        write_report(run, manager)
+
+
+# Protocols
+
+
+def test_a_run_and_its_report_name_the_protocol_and_its_hashes(experiment):
+    pipeline = {"protocol": {"use": "random", "folds": "kfold", "parts": 2}}
+    events = []
+    run, report = experiment(pipeline=pipeline, listener=events.append).run()
+    info = run.info()
+    digest = protocol_hash(PipelineSpec.model_validate(info["spec"]).protocol)
+    assert info["protocol"]["hash"] == digest
+    assert report["protocol"] == {"name": "random", "hash": digest, "folds_hash": info["folds_hash"]}
+    assert report["remark"] == "speaker-dependent (speakers on both sides)"
+    assert Note("the protocol is speaker-dependent (speakers on both sides)") in events
+    assert info["folds"] == ["1", "2"]
+
+
+def test_training_goes_without_what_the_protocol_leaves_out(experiment, change_corpus):
+    said = {"u0000": "who left the door open", "u0008": "who left the front door open"}  # sessions 1 and 3
+    change_corpus(lambda us: [replace(u, text=said.get(u.id, u.id)) for u in us])
+    events = []
+    run, _ = experiment(pipeline={"protocol": {"without_repeats": True}}, listener=events.append).run()
+    assert run.info()["removed"] == {"1": 1, "3": 1}
+    note = "training utterances that repeat words of the test side are left out: 1 of fold 1, 1 of fold 3"
+    assert Note(note) in events
