@@ -31,6 +31,8 @@ BYTES_PER_PROCESS = 2**30
 GPU_BYTES_PER_PARAMETER = 96
 """The same on a GPU, where activations of long batches outweigh the rest (ours, an estimate: none was at hand)."""
 _POLL_S = 0.2
+Failed = Callable[[CellTask, Exception], None]
+"""Is told of a cell that could not be done."""
 
 
 def num_workers(*, cells: int, parameters: int, device: torch.device) -> int:
@@ -59,7 +61,7 @@ def run_cells(
     *,
     jobs: int,
     listener: Listener,
-    failed: Callable[[CellTask, Exception], None] | None = None,
+    failed: Failed | None = None,
 ) -> None:
     """Run the cells, `jobs` at a time; one at a time in this process where `jobs` is 1.
 
@@ -78,7 +80,7 @@ def run_cells(
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
         for task in tasks:
-            _attempt(task, partial(runner, task, _tagged(task, listener)), failed)
+            attempt(task, partial(runner, task, tagged(task, listener)), failed)
         return
     left = list(tasks)
     while left:
@@ -90,12 +92,37 @@ def run_cells(
         jobs = 1
 
 
+def in_processes(
+    runner: Runner,
+    tasks: Sequence[CellTask],
+    *,
+    jobs: int | None,
+    parameters: int,
+    device: torch.device,
+    listener: Listener,
+    failed: Failed | None = None,
+) -> None:
+    """Run the cells as `run_cells` does, as many at once as cores and memory allow where `jobs` is None.
+
+    Args:
+        runner: runs one cell.
+        tasks: the cells.
+        jobs: how many at once.
+        parameters: of the largest pipeline.
+        device: where it computes.
+        listener: is told what happens in them.
+        failed: is told of a cell that could not be done.
+    """
+    several = jobs or num_workers(cells=len(tasks), parameters=parameters, device=device)
+    run_cells(runner, tasks, jobs=several, listener=listener, failed=failed)
+
+
 def _in_pool(
     runner: Runner,
     tasks: Sequence[CellTask],
     jobs: int,
     listener: Listener,
-    failed: Callable[[CellTask, Exception], None] | None,
+    failed: Failed | None,
 ) -> list[CellTask]:
     """Run the cells in worker processes and return those that were left when one of the workers was killed."""
     context = _context(runner.modules)
@@ -114,7 +141,8 @@ def _in_pool(
     return left
 
 
-def _attempt(task: CellTask, run: Callable[[], None], failed: Callable[[CellTask, Exception], None] | None) -> None:
+def attempt(task: CellTask, run: Callable[[], None], failed: Failed | None) -> None:
+    """Do something of a cell; what it raises goes to `failed` where there is one."""
     try:
         run()
     except BrokenProcessPool:
@@ -144,7 +172,7 @@ def _follow(
     futures: Mapping[Future[None], CellTask],
     received: Connection,
     listener: Listener,
-    failed: Callable[[CellTask, Exception], None] | None,
+    failed: Failed | None,
 ) -> list[CellTask]:
     """Pass the workers' events on until every cell is done or a worker was killed; return the cells then left."""
     waiting, left = dict(futures), []
@@ -152,7 +180,7 @@ def _follow(
         for future in [future for future in waiting if future.done()]:
             task = waiting.pop(future)
             try:
-                _attempt(task, future.result, failed)
+                attempt(task, future.result, failed)
             except BrokenProcessPool:
                 left.append(task)
         if received.poll(_POLL_S if waiting else 0):
@@ -191,7 +219,7 @@ def _end_with(lifeline: Connection) -> None:
 
 def _work(task: CellTask) -> None:
     try:
-        _Worker.runner(task, _tagged(task, _send))
+        _Worker.runner(task, tagged(task, _send))
     except Exception as error:
         if _can_travel(error):
             raise
@@ -212,5 +240,6 @@ def _send(event: InCell) -> None:
         _Worker.events.send(event)
 
 
-def _tagged(task: CellTask, listener: Callable[[InCell], None]) -> Callable[[CellEvent], None]:
+def tagged(task: CellTask, listener: Callable[[InCell], None]) -> Callable[[CellEvent], None]:
+    """Return a listener to what happens in a cell, which says where it happens."""
     return lambda event: listener(task.told(event))

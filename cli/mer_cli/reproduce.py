@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from mer_cli.run import INTERRUPTED
 if TYPE_CHECKING:
     from mer_core.tables.reproduce import Reproduction
 
+Engine = Literal["processes", "ray"]
 FAILED = 1
 
 
@@ -34,6 +35,10 @@ def reproduce(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Train every fold with the seeds 1 to N.")] = 1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Folds at once; else by cores and memory.")] = None,
+    engine: Annotated[Engine, typer.Option(help="What runs the folds: processes here, or Ray.")] = "processes",
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster; else Ray is started on this machine.")
+    ] = None,
     device: DeviceOption = Device.auto,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set a key of every row; repeatable.")
@@ -69,6 +74,7 @@ def reproduce(
         device=device.value,
         jobs=jobs,
         skip_bad=skip_bad,
+        engine=_engine(engine, address),
     )
     try:
         made = _watched(reproduction)
@@ -78,6 +84,18 @@ def reproduce(
     _show(made, reproduction.out)
     if any(row["failed"] for table in made for row in table["rows"]):
         raise typer.Exit(FAILED)
+
+
+def _engine(name: Engine, address: str | None) -> Callable[..., None]:
+    if name == "ray":
+        from mer_core.ray_cells import RayEngine
+
+        return RayEngine(address)
+    if address is not None:
+        raise typer.BadParameter("--address is for --engine ray")
+    from mer_core.workers import in_processes
+
+    return in_processes
 
 
 def _watched(reproduction: Reproduction) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from mer_core.tables.make import Failures, Member, TableMaker
 from mer_core.tables.rows import Row, rows_of
 from mer_core.tables.runner import CellBusyError, RowsRunner, reason
 from mer_core.tables.store import TableStore
-from mer_core.workers import num_workers, run_cells
+from mer_core.workers import in_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Reproduction:
         jobs: how many cells run at once; None chooses.
         skip_bad: leave out utterances that cannot be used.
         listener: is told what happens.
-        engine: runs cells, as `run_cells` does.
+        engine: runs cells, as `in_processes` does.
     """
 
     registry: Registry
@@ -67,7 +67,7 @@ class Reproduction:
     jobs: int | None = None
     skip_bad: bool = False
     listener: Listener = silent
-    engine: Callable[..., None] = run_cells
+    engine: Callable[..., None] = in_processes
     store: Store = field(default_factory=default_store)
 
     def run(self) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ class Reproduction:
         Raises:
             MerError: nothing can be done, or a stored file of a row is missing or contradicts itself.
         """
-        place = TableStore(self.out)
+        place = TableStore(self.out.absolute())  # workers may be elsewhere
         rows = list(rows_of(self.registry, self.tables, self.pipeline, self.overrides))
         prepared, members = self._prepare(place, rows)
         with place.locked():
@@ -161,8 +161,9 @@ class Reproduction:
 
         most = max(one.ready.parameters for one in prepared.values())
         device = next(iter(prepared.values())).ready.device
-        jobs = self.jobs or num_workers(cells=len(tasks), parameters=most, device=device)
-        self.engine(runner, tasks, jobs=jobs, listener=self.listener, failed=failed)
+        self.engine(
+            runner, tasks, jobs=self.jobs, parameters=most, device=device, listener=self.listener, failed=failed
+        )
         return failures, busy
 
 
