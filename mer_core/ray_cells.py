@@ -79,7 +79,8 @@ def _follow(
     try:
         while todo or waiting:
             while todo and (jobs is None or len(waiting) < jobs):
-                waiting[submit(todo[0], events)] = todo.pop(0)
+                task = todo.pop(0)
+                waiting[submit(task, events)] = task
             done, _ = ray.wait(list(waiting), timeout=_POLL_S)
             for event in events.get_nowait_batch(events.qsize()):  # what a cell tells is there before it is done
                 listener(event)

@@ -22,7 +22,11 @@ def shown(table: Data) -> Iterator[Table]:
 
 
 def lines(table: Data) -> Iterator[str]:
-    """Yield what must be said beside the figures."""
+    """Yield what the tests say in words, and what must be said beside the figures."""
+    for pair in table["pairs"]:
+        yield from pair.get("sentences", [])
+    for unit, groups in dict.fromkeys((row["unit"], row["groups"]) for row in table["rows"] if "unit" in row):
+        yield f"intervals and p: {groups} {unit}s, resampled"
     if table["protocol"]:
         yield f"protocol: {table['protocol']['name']} ({table['protocol']['hash'][:8]})"
     yield from table["notes"]

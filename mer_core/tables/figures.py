@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from mer_core.errors import DataError
 from mer_core.report import summarise
 from mer_core.statistics import Pair, System, compare, compare_pair, corrected, part_of
+from mer_core.statistics.words import sentence, signs_line
 from mer_core.types import Predictions, Utterance
 
 KIND_FIELD = "kind"
@@ -33,8 +34,15 @@ def pair_figures(pairs: Sequence[tuple[System, System]]) -> list[dict[str, Any]]
             tested.append(compare_pair(a, b))
         except DataError as error:
             tested.append({"a": a.name, "b": b.name, "reason": error.message})
-    done = iter(corrected([pair for pair in tested if isinstance(pair, Pair)]))
-    return [asdict(next(done)) if isinstance(pair, Pair) else pair for pair in tested]
+    done = corrected([pair for pair in tested if isinstance(pair, Pair)])
+    left = iter(done)
+    return [_told(next(left), len(done)) if isinstance(pair, Pair) else pair for pair in tested]
+
+
+def _told(pair: Pair, num_pairs: int) -> dict[str, Any]:
+    """Return a pair's figures, and what they say of UA in words."""
+    words = [sentence(pair, "UA", pair.ua, num_pairs=num_pairs), signs_line(pair)]
+    return asdict(pair) | {"sentences": words}
 
 
 def _is(kind: str, utterance: Utterance) -> bool:

@@ -63,6 +63,7 @@ def test_rows_are_runs_and_one_that_two_tables_have_is_done_once(reproduction, w
         "wa": 0.75, "ua": None, "protocol": "one fold", "source": "another paper"
     }  # fmt: skip
     assert [(pair["a"], pair["b"]) for pair in first["pairs"]] == [("both", "audio only"), ("both, task", "both")]
+    assert first["pairs"][0]["sentences"][0].startswith(("both ", "audio only "))
     assert second["pairs"] == []
 
 
