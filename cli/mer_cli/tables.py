@@ -13,12 +13,14 @@ FIGURES = ("wa", "ua")
 
 
 def shown(table: Data) -> Iterator[Table]:
-    """Yield the table itself, the same for each kind of utterance, and the paired tests."""
+    """Yield the table itself, the same for each kind of utterance, the paired tests, and the optimism meter."""
     yield _systems(table)
     for kind in _kinds(table):
         yield _part(table, kind)
     if table["pairs"]:
         yield _pairs(table)
+    if any(row.get("optimism") for row in table["rows"]):
+        yield _optimism(table)
 
 
 def lines(table: Data) -> Iterator[str]:
@@ -30,6 +32,10 @@ def lines(table: Data) -> Iterator[str]:
     if table["protocol"]:
         yield f"protocol: {table['protocol']['name']} ({table['protocol']['hash'][:8]})"
     yield from table["notes"]
+    ceilings: Mapping[str, float] = next((row["ceilings"] for row in table["rows"] if row.get("ceilings")), {})
+    if ceilings:
+        told = ", ".join(f"{name} {percent(share)}" for name, share in ceilings.items())
+        yield f"best reachable on this corpus, by what is used: {told}"
     for row in table["rows"]:
         if row["note"]:
             yield f"{row['title']}: {row['note']}"
@@ -129,6 +135,21 @@ def _pair(pair: Data) -> list[list[str]]:
         ]
         for figure in reversed(FIGURES)
     ]
+
+
+def _optimism(table: Data) -> Table:
+    """Return what selecting the epoch on test would have claimed for each row, and how much more that is."""
+    rows = [row for row in table["rows"] if row.get("optimism")]
+    return Table(
+        columns=["", *(column for figure in FIGURES for column in (figure.upper(), "more"))],
+        rows=[[_title(row), *(text for figure in FIGURES for text in _claim(row, figure))] for row in rows],
+        title="optimism: what selecting the epoch on test would have claimed, percent, and how many points more",
+    )
+
+
+def _claim(row: Data, figure: str) -> list[str]:
+    claim = row["optimism"].get(figure)
+    return [MISSING, MISSING] if claim is None else [percent(claim["claimed"]), f"{100 * claim['difference']:+.2f}"]
 
 
 def _p(value: float | None) -> str:

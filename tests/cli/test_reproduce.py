@@ -36,8 +36,9 @@ def reproduce(mer, registry):
 
 
 def cells(text):
-    """Return the lines of a table by their first words."""
-    return {parts[0]: parts[1:] for parts in (re.split(r" {2,}", line) for line in text.splitlines())}
+    """Return the lines of the first table by their first words."""
+    lines = text.strip().partition("\n\n")[0].splitlines()
+    return {parts[0]: parts[1:] for parts in (re.split(r" {2,}", line) for line in lines)}
 
 
 def test_it_prints_the_table_with_what_was_published_and_the_paired_test(reproduce, workplace):
@@ -135,6 +136,17 @@ def test_seeds_have_a_column_of_their_own_and_kinds_a_table_of_their_own():
     assert everything.rows[0][:6] == ["A", "50.00", "10.00", "n/a", "40.00 to 60.00", ""]
     assert scripted.title == "scripted utterances alone (7): percent"
     assert scripted.rows == [["A", "50.00", "40.00 to 60.00", "50.00", "n/a"]]
+
+
+def test_the_optimism_meter_stands_below():
+    claims = {"wa": {"claimed": 0.75, "difference": 0.25}, "ua": {"claimed": 0.5, "difference": 0.0}}
+    _, shown = tables.shown(table(row(optimism=claims), row(title="B", optimism={})))
+    assert shown.rows == [["A", "75.00", "+25.00", "50.00", "+0.00"]]
+
+
+def test_ceilings_are_told():
+    made = table(row(ceilings={"text": 0.5}), published={"source": "", "protocol": ""}, protocol=None)
+    assert "best reachable on this corpus, by what is used: text 50.00" in list(tables.lines(made))
 
 
 def test_a_pair_that_cannot_be_tested_says_why():

@@ -1,0 +1,78 @@
+"""Kills `mer reproduce` 20 times anywhere and compares with an undisturbed one: `python benchmarks/kills.py`.
+
+The demo corpus and pipeline with one epoch, two rows, two folds at a time; every kill is a SIGKILL of the command, at a
+moment drawn evenly from the time that an undisturbed call takes. The result lies in benchmarks/results/kills.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measure import machine
+
+RESULT = Path(__file__).parent / "results" / "kills.json"
+TABLE = """
+[tables.kills]
+title = "two rows"
+rows.text = { title = "text", modalities = ["text"] }
+rows.both = { title = "both", fusion = "fc", aux = [] }
+pairs = [["both", "text"]]
+"""
+
+
+def main() -> None:
+    """Make the table undisturbed, then under kills, and store whether they agree."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=2)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "registry.toml").write_text(TABLE, encoding="utf-8")
+        command = [sys.executable, "-m", "mer_cli", "reproduce", "--table", "kills", "--jobs", "2"]
+        command += ["--set", f"train.epochs={asked.epochs}"]
+        begun = time.monotonic()
+        subprocess.run([*command, "--out", "whole"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        whole_s = time.monotonic() - begun
+        rng, killed_after = random.Random(1), []
+        for _ in range(asked.kills):
+            process = subprocess.Popen([*command, "--out", "killed"], cwd=place, stdout=subprocess.DEVNULL)
+            after_s = rng.uniform(0, whole_s)
+            try:
+                process.wait(after_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                killed_after.append(round(after_s, 1))
+            process.wait()
+        subprocess.run([*command, "--out", "killed"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        whole, killed = (results(place / name) for name in ("whole", "killed"))
+    value = {
+        "command": f"python benchmarks/kills.py --kills {asked.kills} --epochs {asked.epochs}",
+        "machine": machine(),
+        "undisturbed_s": round(whole_s, 1),
+        "kills": asked.kills,
+        "killed_after_s": killed_after,
+        "ended_before": asked.kills - len(killed_after),
+        "files": len(whole),
+        "same": whole == killed,
+    }
+    print(json.dumps(value, indent=1))
+    RESULT.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    sys.exit(0 if value["same"] else 1)
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """Return the content of every file that the cells left, and the table."""
+    files = [*out.glob("rows/*/seed-*/fold-*/*"), *out.glob("table-*/table.json")]
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(files)}
+
+
+if __name__ == "__main__":
+    main()
