@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mer_core.data.apply import relabelled
 from mer_core.data.protocol import SELECTIONS
 from mer_core.errors import RunError
 from mer_core.files import write_json
@@ -56,6 +57,7 @@ def evaluate_trained(
     Raises:
         DataError: labels are missing or are not classes of the run, or utterances cannot be used.
     """
+    utterances = relabelled(trained.spec.protocol, utterances)
     check_labels(utterances, trained.classes)
     each, left_out = trained.predict_each(utterances, skip_bad=skip_bad, progress=progress)
     together = mean_predictions(list(each.values()))

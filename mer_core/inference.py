@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from mer_core.checkpoint import load_weights
 from mer_core.compose import build, compose
+from mer_core.data.apply import cleaned
 from mer_core.data.examples import Examples
 from mer_core.data.prepare import lacks, may_be_without, prepare
 from mer_core.data.store import Store, default_store
@@ -89,7 +90,7 @@ class TrainedRun:
         pipeline = compose(self.spec, self.manager, num_classes=len(self.classes)).to(self.accelerator.device)
         examples, left_out = prepare(
             pipeline,
-            utterances,
+            cleaned(self.spec.protocol, utterances),
             self.store,
             classes=self.classes,
             may_lack=self.spec.may_lack,

@@ -125,9 +125,18 @@ def _header(registry: Registry, manager: PluginManager, name: str, spec: Pipelin
         [
             ("registry", ", then ".join(str(file) for file in registry.files)),
             ("pipeline", f"{name}: {spec.summary}" if spec.summary else name),
+            ("protocol", _protocol(spec)),
             *plugin_origins(spec, manager).items(),
         ]
     )
+
+
+def _protocol(spec: PipelineSpec) -> str:
+    from mer_core.data.protocol import protocol_hash
+
+    chosen = spec.protocol
+    named = f"{chosen.use or 'own'} ({protocol_hash(chosen)[:8]})"
+    return f"{named}: {chosen.summary}" if chosen.summary else named
 
 
 def _folder(

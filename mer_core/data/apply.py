@@ -32,7 +32,19 @@ def apply_protocol(protocol: ProtocolSpec, utterances: Sequence[Utterance]) -> l
             f"the protocol's labels leave no utterance: each of {', '.join(sorted(protocol.labels))} is left out",
             hint="Give some labels a class in the protocol's table labels.",
         )
-    return [_cleaned(u, protocol) for u in left]
+    return cleaned(protocol, left)
+
+
+def cleaned(protocol: ProtocolSpec, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Return utterances with their words as the protocol wants them: in training, and wherever the model is used."""
+    return [u if u.text is None else replace(u, text=clean(u.text, protocol.text)) for u in utterances]
+
+
+def relabelled(protocol: ProtocolSpec, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Return utterances of another corpus with the classes of the protocol; a label that it does not know stays."""
+    labels = protocol.labels
+    mapped = [replace(u, label=labels.get(u.label, u.label)) if u.label else u for u in utterances]
+    return [u for u, before in zip(mapped, utterances, strict=True) if u.label or not before.label]
 
 
 def notes(
@@ -82,9 +94,3 @@ def _class(utterance: Utterance, labels: Mapping[str, str]) -> str:
             hint=f'Add {label} to the protocol\'s table labels; "" leaves its utterances out.',
         )
     return labels.get(label, label)
-
-
-def _cleaned(utterance: Utterance, protocol: ProtocolSpec) -> Utterance:
-    if utterance.text is None:
-        return utterance
-    return replace(utterance, text=clean(utterance.text, protocol.text))

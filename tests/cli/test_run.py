@@ -36,9 +36,12 @@ def test_a_run_says_what_it_uses_then_every_epoch_then_the_figures(mer, workplac
     assert lines[0].startswith("registry")
     assert lines[0].endswith("toy/registry.toml")
     assert lines[1] == "pipeline          toy: toy parts"
+    assert any(
+        re.fullmatch(r"protocol          loso \([0-9a-f]{8}\): leave one session out .*", line) for line in lines
+    )
     assert "encoders.audio    toy-audio (toy_parts.py)" in lines
     assert any(line.startswith("fusion            cross-attn (mer-core ") for line in lines)
-    epochs = [line for line in lines if " epoch " in line]
+    epochs = [line for line in lines if re.search(r" epoch \d", line)]
     assert len(epochs) == 3 * 2
     assert epochs[0].startswith("fold 1 (1 of 3)  epoch 1 of 2  main ")
     assert all(f"  {name} " in epochs[0] for name in ("main", "aux1", "aux2"))

@@ -1,6 +1,6 @@
 import pytest
 
-from mer_core.data.apply import apply_protocol, notes
+from mer_core.data.apply import apply_protocol, cleaned, notes, relabelled
 from mer_core.data.folds import Fold
 from mer_core.errors import DataError
 from mer_core.spec import ProtocolSpec
@@ -71,3 +71,11 @@ def test_what_a_protocol_takes_away_is_told():
     ]
     plain = ProtocolSpec(text="as-read")
     assert notes(plain, CORPUS, apply_protocol(plain, CORPUS), folds[1:]) == []
+
+
+def test_another_corpus_is_read_as_the_trained_one_was():
+    protocol = ProtocolSpec(labels={"exc": "hap", "sad": "sad", "xxx": ""}, text="lower")
+    others = [*CORPUS, Utterance(id="d", label="hap", text="YES"), Utterance(id="e", label=None)]
+    used = cleaned(protocol, relabelled(protocol, others))
+    assert [(u.id, u.label) for u in used] == [("a", "hap"), ("b", "sad"), ("d", "hap"), ("e", None)]
+    assert [u.text for u in used] == ["oh well", "fine", "yes", None]
