@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from mer_core.data.protocol import same_protocol
 from mer_core.statistics.bootstrap import NUM_FIGURES, RESAMPLES, count, observed, resampled, strata
 from mer_core.statistics.each import Sign, each_mcnemar, signs
 from mer_core.statistics.intervals import MIN_GROUPS, Difference, Interval, difference, interval
@@ -79,7 +80,7 @@ def compare(systems: Sequence[System], *, resamples: int = RESAMPLES) -> Compari
         resamples=resamples,
         systems=tuple(measured.figures(s) for s in several),
         pairs=corrected([measured.pair(a, b) for a, b in itertools.combinations(several, 2)]),
-        warnings=tuple(dict.fromkeys(w for system in systems for w in system.warnings)),
+        warnings=tuple(dict.fromkeys([w for system in systems for w in system.warnings] + _protocols(systems))),
     )
 
 
@@ -100,6 +101,11 @@ def corrected(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
         replace(pair, wa=replace(pair.wa, p_holm=p_wa), ua=replace(pair.ua, p_holm=p_ua))
         for pair, p_wa, p_ua in zip(pairs, wa, ua, strict=True)
     )
+
+
+def _protocols(systems: Sequence[System]) -> list[str]:
+    infos = {system.name: system.info for system in systems if system.info}
+    return same_protocol(infos) if infos else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def make_system(name, utterances, predicted_KN, *, fold=lambda u: u.session, cla
             predictions = Predictions([u.id for u in chosen], classes, [u.label for u in chosen], p_NC)
             trials.append(Trial(seed, name_, predictions))
     by_id = {u.id: u for u in utterances} if known else {}
-    return System(name=name, trials=tuple(trials), utterances=by_id, info={"classes": list(classes)})
+    return System(name=name, trials=tuple(trials), utterances=by_id)
 
 
 def drawn(rng, utterances, accuracy, *, spread=0.0):

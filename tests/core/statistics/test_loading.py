@@ -1,6 +1,7 @@
 """Systems from run directories and CSV files, and what is said of those that cannot be used."""
 
 import re
+import shutil
 
 import pytest
 import torch
@@ -10,10 +11,20 @@ from mer_core.files import write_json
 from mer_core.listing import write_listing
 from mer_core.rundir import RunDir
 from mer_core.scoring import digest_of, predictions_text, write_predictions
+from mer_core.spec import PipelineSpec
 from mer_core.statistics import compare, load_system
+from mer_core.testing.toys import toy_table
 from mer_core.types import Predictions, Utterance
 
 CLASSES = ["ang", "sad"]
+INFO = {
+    "seeds": [1, 2],
+    "folds": ["1", "2"],
+    "classes": CLASSES,
+    "spec": PipelineSpec.model_validate(toy_table()).model_dump(mode="json"),
+    "folds_hash": "f",
+    "corpus": "c",
+}
 UTTERANCES = [
     Utterance(id=f"{s}{n}", label=CLASSES[n % 2], session=s, speaker=s, fields={"dialog": f"{s}{n // 2}"})
     for s in "12"
@@ -25,10 +36,7 @@ UTTERANCES = [
 def run(tmp_path):
     """A run of two folds and two seeds that is right about the first six utterances of each."""
     made = RunDir(tmp_path / "mine")
-    write_json(
-        made.path / "run.json",
-        {"seeds": [1, 2], "folds": ["1", "2"], "classes": CLASSES, "spec": {"protocol": {"select": "last"}}},
-    )
+    write_json(made.path / "run.json", INFO)
     write_listing(made.utterances, UTTERANCES)
     for cell in made.cells():
         own = [u for u in UTTERANCES if u.session == cell.fold]
@@ -91,10 +99,23 @@ def test_a_changed_file_is_followed_and_warned_of(run):
     assert compared.warnings == (f"{file} was changed after the run wrote it",)
 
 
+def spec(**changes):
+    return {"spec": PipelineSpec.model_validate(toy_table(**changes)).model_dump(mode="json")}
+
+
 def test_selection_on_test_is_told(run):
-    info = run.info() | {"spec": {"protocol": {"select": "test"}}}
-    write_json(run.path / "run.json", info)
+    write_json(run.path / "run.json", INFO | spec(train={"select": "test"}))
     assert load_system(run.path).warnings == ("mine: selected on test (optimistic)",)
+
+
+def test_different_protocols_are_told(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "other")
+    write_json(tmp_path / "other" / "run.json", INFO | spec(folds="speaker") | {"folds_hash": "g"})
+    systems = [load_system(run.path), load_system(tmp_path / "other")]
+    protocols, folds = compare(systems).warnings
+    assert protocols.startswith("mine and other follow different protocols, so their figures cannot be compared: ")
+    assert folds == "mine and other were not trained and tested on the same utterances, fold by fold"
+    assert compare(systems[:1]).warnings == ()
 
 
 def test_a_missing_fold_is_named_with_the_remedy(run):
