@@ -86,6 +86,23 @@ class TrainedRun:
             DataError: utterances cannot be used, or none is left.
             RunError: the weights do not fit.
         """
+        pipeline, examples, left_out = self.prepared(utterances, skip_bad=skip_bad, progress=progress)
+        if not examples.utterances:
+            reasons = "; ".join(list(left_out.values())[:MAX_SHOWN])
+            raise DataError(f"no utterance is left that can be used: {reasons or 'there is none'}")
+        return {cell: self._predict(cell, pipeline, examples) for cell in self.cells}, left_out
+
+    def prepared(
+        self,
+        utterances: Sequence[Utterance],
+        *,
+        skip_bad: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> tuple[Pipeline, Examples, dict[str, str]]:
+        """Return a pipeline for any model's weights, the utterances made ready for it, and those left out by reason.
+
+        See `predict_each` for the arguments and errors.
+        """
         seed_everything("prepare")
         pipeline = compose(self.spec, self.manager, num_classes=len(self.classes)).to(self.accelerator.device)
         examples, left_out = prepare(
@@ -97,10 +114,7 @@ class TrainedRun:
             skip_bad=skip_bad,
             progress=progress,
         )
-        if not examples.utterances:
-            reasons = "; ".join(list(left_out.values())[:MAX_SHOWN])
-            raise DataError(f"no utterance is left that can be used: {reasons or 'there is none'}")
-        return {cell: self._predict(cell, pipeline, examples) for cell in self.cells}, left_out
+        return pipeline, examples, left_out
 
     def _predict(self, cell: Cell, pipeline: Pipeline, examples: Examples) -> Predictions:
         load_weights(cell.weights, pipeline)

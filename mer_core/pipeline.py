@@ -92,6 +92,10 @@ class Pipeline(nn.Module):
         """Return class scores and, where a generator is given, the losses of a training step."""
         training = generator is not None
         encoded = self._encode_together(batch) if training and ranks.world() > 1 else self.encode(batch.inputs)
+        return self.outcome(encoded, batch, generator)
+
+    def outcome(self, encoded: Mapping[str, Encoded], batch: Batch, generator: torch.Generator | None) -> Output:
+        """Return what `forward` returns, from encodings that are there already."""
         fused_BF = self.fusion(encoded)
         logits_BC = self.classify(fused_BF)
         if generator is None:

@@ -18,6 +18,7 @@ from mer_core import ranks
 from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from mer_core.data.batches import padding, plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
+from mer_core.diagnosis.gradients import gradient_cosines
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, EpochEnded, Stepped
 from mer_core.optim import make_optimizer, make_schedule
@@ -97,7 +98,9 @@ class Trainer:
             losses = self._epoch(model, prepared, schedule, examples, plans[epoch], epoch)
             progress.steps_done += len(plans[epoch])
             padded = padding((batch for step in plans[epoch] for batch in step), examples.frames)
-            self._end_epoch(pipeline, optimizer, progress, losses, padded)
+            cosines = self._cosines(pipeline, examples, plans[0][0][0], epoch)
+            found = {"losses": losses, "padding": padded, "gradient_cosine": cosines}
+            self._end_epoch(pipeline, optimizer, progress, found)
         if self.score is not None:
             ranks.wait()
             load_weights(self._best, pipeline)
@@ -149,6 +152,15 @@ class Trainer:
         self._check_finite(losses, epoch)
         return losses
 
+    def _cosines(self, pipeline: Pipeline, examples: Examples, probe: Sequence[int], epoch: int) -> dict[str, float]:
+        """Return how far each auxiliary task agrees with the main loss after an epoch, on the same batch every time."""
+        if not pipeline.tasks:
+            return {}
+        batch = to_device(next(iter(loader(pipeline, examples, [probe]))), self.accelerator.device)
+        generator = torch.Generator().manual_seed(derive_seed(*self.seed_parts, "probe", epoch))
+        with self.accelerator.autocast():
+            return gradient_cosines(pipeline, batch, generator)
+
     def _check_finite(self, losses: dict[str, float], epoch: int) -> None:
         lost = [name for name, value in losses.items() if not math.isfinite(value)]
         if lost:
@@ -159,19 +171,12 @@ class Trainer:
             )
 
     def _end_epoch(
-        self,
-        pipeline: Pipeline,
-        optimizer: torch.optim.Optimizer,
-        progress: Progress,
-        losses: dict[str, float],
-        padded: float,
+        self, pipeline: Pipeline, optimizer: torch.optim.Optimizer, progress: Progress, found: dict[str, Any]
     ) -> None:
         seen = {ON_TEST: self.watch(pipeline, progress.history)} if self.watch else {}
         score = self.score(pipeline) if self.score else None
         progress.epochs_done += 1
-        progress.history.append(
-            {"epoch": progress.epochs_done, "losses": losses, "score": score, "padding": padded} | seen
-        )
+        progress.history.append({"epoch": progress.epochs_done, **found, "score": score} | seen)
         if score is not None and (progress.best_score is None or score > progress.best_score):
             progress.best_score, progress.best_epoch = score, progress.epochs_done
             if ranks.is_first():
@@ -179,4 +184,4 @@ class Trainer:
         if ranks.is_first() and (progress.epochs_done < self.spec.epochs or self.score is not None):
             state = {name: getattr(progress, name) for name in Progress.__slots__}
             save_checkpoint(self._checkpoint, pipeline, optimizer, state)
-        self.listener(EpochEnded(progress.epochs_done, losses, score))
+        self.listener(EpochEnded(progress.epochs_done, found["losses"], score))

@@ -16,6 +16,7 @@ from mer_cli import (
     cache,
     check_plugin,
     compare,
+    diagnose,
     evaluate,
     list_plugins,
     new_plugin,
@@ -72,6 +73,7 @@ app.command("audit")(audit.audit)
 app.command("cache")(cache.cache)
 app.command("protocol")(protocol.protocol)
 app.command("compare")(compare.compare)
+app.command("diagnose")(diagnose.diagnose)
 app.command("list-plugins")(list_plugins.list_plugins)
 app.command("show-plugin")(show_plugin.show_plugin)
 app.command("new-plugin")(new_plugin.new_plugin)
