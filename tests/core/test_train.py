@@ -291,7 +291,9 @@ def test_every_batch_hands_tasks_a_generator_of_its_own(toys, tmp_path, monkeypa
         fit(made, tmp_path / str(number), indices=range(16), parts=parts)
         seeds.append(seen)
     assert seeds[0] == seeds[1]
-    assert len({*seeds[0], *seeds[2], *seeds[3]}) == 3 * len(seeds[0]) == 24  # 2 epochs of 2 steps of 2 batches
+    assert (
+        len({*seeds[0], *seeds[2], *seeds[3]}) == 3 * len(seeds[0]) == 30
+    )  # 2 epochs of 2 steps of 2 batches, and a look after each
 
 
 def test_a_pipeline_that_was_scored_before_is_trained_with_dropout(toys, tmp_path):
