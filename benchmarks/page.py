@@ -32,7 +32,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
-    return "\n".join([HEAD, where, *_demo(results), *_emodb(results), *_start_up(results)])
+    return "\n".join([HEAD, where, *_demo(results), *_emodb(results), *_statistics(results), *_start_up(results)])
 
 
 def _demo(results: dict[str, dict[str, Any]]) -> list[str]:
@@ -89,6 +89,24 @@ def _emodb(results: dict[str, dict[str, Any]]) -> list[str]:
         "emotion, so the words say nothing, and text only must stay at chance.\n",
         "| command | UA | sd |",
         "|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
+    found = results["false-positives"]
+    shares = [
+        [f"{100 * row['called_different'][test]:.1f}" for test in ("ua", "wa", "mcnemar")] for row in found["designs"]
+    ]
+    rows = [f"| {' | '.join([row['name'], *own])} |" for row, own in zip(found["designs"], shares, strict=True)]
+    return [
+        "## Equal systems called different\n",
+        f"By `{found['command']}`: {found['repetitions']} simulated repetitions, {found['resamples']} resamples each, of",
+        "systems with the same accuracy. Dialogs (or speakers) differ in difficulty, and each system does better in some",
+        "of its own. 5 % are promised; McNemar's test, which takes utterances for independent, is there for contrast.\n",
+        "| corpus | by UA, % | by WA, % | by McNemar, % |",
+        "|---|---|---|---|",
         *rows,
         "",
     ]
