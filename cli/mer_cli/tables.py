@@ -37,8 +37,8 @@ def lines(table: Data) -> Iterator[str]:
         told = ", ".join(f"{name} {percent(share)}" for name, share in ceilings.items())
         yield f"best reachable on this corpus, by what is used: {told}"
     for row in table["rows"]:
-        if row["note"]:
-            yield f"{row['title']}: {row['note']}"
+        for text in filter(None, (row["note"], *row.get("remarks", []))):
+            yield f"{row['title']}: {text}"
     if table["published"]["source"]:
         yield f"published: {table['published']['source']}; {table['published']['protocol']}"
     for row in table["rows"]:

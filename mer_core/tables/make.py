@@ -104,7 +104,8 @@ class TableMaker:
 
     def _provenance(self, run: str) -> dict[str, Any]:
         info = self.runs[run].info()
-        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings", "uses_context", "provenance")
+        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings")
+        kept += ("uses_context", "remarks", "provenance")
         return {"run": run, "protocol": protocol_of(info)} | {key: info[key] for key in kept}
 
     def _figures(self, done: Finished | None) -> dict[str, Any]:

@@ -128,6 +128,12 @@ def test_what_was_selected_on_test_or_uses_context_says_so_at_its_figures():
     assert [line[0] for line in shown.rows] == ["A (selected on test (optimistic))", "B (uses context)"]
 
 
+def test_notes_and_remarks_of_a_row_are_told_with_its_title():
+    told = row(note="an approximation", remarks=["fusion: word vectors are learned"])
+    lines = list(tables.lines(table(told, row(title="B"), protocol=None, published={"source": "", "protocol": ""})))
+    assert lines == ["A: an approximation", "A: fusion: word vectors are learned"]
+
+
 def test_seeds_have_a_column_of_their_own_and_kinds_a_table_of_their_own():
     part = {"utterances": 7, "wa": row()["wa"], "ua": row()["ua"] | {"low": None, "high": None}}
     made = table(row(parts={"scripted": part}), seeds=[1, 2])
