@@ -102,9 +102,10 @@ def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
     rows = [f"| {' | '.join([row['name'], *own])} |" for row, own in zip(found["designs"], shares, strict=True)]
     return [
         "## Equal systems called different\n",
-        f"By `{found['command']}`: {found['repetitions']} simulated repetitions, {found['resamples']} resamples each, of",
-        "systems with the same accuracy. Dialogs (or speakers) differ in difficulty, and each system does better in some",
-        "of its own. 5 % are promised; McNemar's test, which takes utterances for independent, is there for contrast.\n",
+        f"By `{found['command']}`: {found['repetitions']} simulated repetitions, {found['resamples']} resamples each,",
+        "of systems with the same accuracy. Dialogs (or speakers) differ in difficulty, and each system does better in",
+        "some of its own. 5 % are promised; McNemar's test, which takes utterances for independent, is there for",
+        "contrast.\n",
         "| corpus | by UA, % | by WA, % | by McNemar, % |",
         "|---|---|---|---|",
         *rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -160,20 +161,26 @@ def _mean(p_KNC: Float[ndarray, "K N C"]) -> Float[ndarray, "N C"]:
 
 
 def _scores(judged: Sequence[Judged]) -> tuple[Score, ...]:
-    first = judged[0].exchanged
-    everything = frozenset(first.removed)
-    scores = [_score("as it is", judged, lambda e: e.own[everything])]
-    for m in first.removed if len(everything) > 1 else ():
-        scores += [
-            _score(f"without {m}", judged, lambda e, m=m: e.removed[m][None]),
-            _score(f"{m} of another utterance", judged, lambda e, m=m: e.own[everything - {m}]),
-            _score(f"{m} of another of the same emotion", judged, lambda e, m=m: e.same_emotion[m]),
-        ]
-    return tuple(scores)
+    everything = frozenset(judged[0].exchanged.removed)
+    conditions = {"as it is": [j.exchanged.own[everything] for j in judged]}
+    for m in sorted(everything) if len(everything) > 1 else ():
+        conditions |= {
+            f"without {m}": [j.exchanged.removed[m][None] for j in judged],
+            f"{m} of another utterance": [j.exchanged.own[everything - {m}] for j in judged],
+            f"{m} of another of the same emotion": [j.exchanged.same_emotion[m] for j in judged],
+        }
+    return tuple(_score(name, judged, each) for name, each in conditions.items())
 
 
-def _score(condition: str, judged: Sequence[Judged], of: Callable[[Exchanged], Float[ndarray, "K N C"]]) -> Score:
-    figures = [_wa_ua(j.label_N, p_NC) for j in judged for p_NC in of(j.exchanged) if not np.isnan(p_NC).all()]
+def _score(condition: str, judged: Sequence[Judged], each: Sequence[Float[ndarray, "_ _ _"]]) -> Score:
+    figures = [
+        _wa_ua(j.label_N, p_NC)
+        for j, p_KNC in zip(judged, each, strict=True)
+        for p_NC in p_KNC
+        if not np.isnan(p_NC).all()
+    ]
+    if not figures:
+        return Score(condition, math.nan, math.nan)
     wa, ua = zip(*figures, strict=True)
     return Score(condition, statistics.fmean(wa), statistics.fmean(ua))
 

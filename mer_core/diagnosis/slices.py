@@ -29,7 +29,7 @@ def slices(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
         "agreement": _each(utterances, _agreement),
     }
     names = sorted({name for u in utterances for name in u.fields} - {RATERS})
-    found |= {name: _each(utterances, lambda u, name=name: u.fields.get(name)) for name in names}
+    found |= {name: _each(utterances, _field(name)) for name in names}
     return {name: groups for name, groups in found.items() if groups and _is_grouping(name, groups)}
 
 
@@ -41,6 +41,10 @@ def _each(utterances: Sequence[Utterance], of: Callable[[Utterance], str | None]
     """Return the group of each utterance, or None where one has none."""
     groups = [of(u) for u in utterances]
     return [g for g in groups if g] if all(groups) else None
+
+
+def _field(name: str) -> Callable[[Utterance], str | None]:
+    return lambda utterance: utterance.fields.get(name)
 
 
 def _seconds(utterance: Utterance) -> float | None:
