@@ -81,6 +81,15 @@ class NormalisingEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class NamingEncoder(Encoder, Protocol):
+    """An encoder that can tell what its frames stand for; `mer report` shows it."""
+
+    def frame_names(self, utterance: Utterance) -> Sequence[str]:
+        """Return one name per frame: the tokens of a text."""
+        ...
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """An encoder, fusion or auxiliary task of which something must be said wherever its figures stand."""
 
@@ -123,6 +132,15 @@ class TeachingFusion(Fusion, Protocol):
 
     def loss(self, step: Step) -> Tensor:
         """Return a scalar: the mean over the utterances of the step. `step.fused_BF` is what `forward` returned."""
+        ...
+
+
+@runtime_checkable
+class AttendingFusion(Fusion, Protocol):
+    """A fusion that can tell what it attends to; `mer report` shows it."""
+
+    def attention(self, encoded: Mapping[str, Encoded]) -> Mapping[tuple[str, str], Tensor]:
+        """Return for each pair (who asks, who is asked) of modalities weights_BQK; a row adds up to 1 over K frames."""
         ...
 
 

@@ -15,10 +15,16 @@ from mer_core import candidates
 from mer_core.data.store import FeatureStore
 from mer_core.manager import PluginManager
 from mer_core.testing.toys import toy_manager
+from mer_core.workers import num_cores
 
 settings.register_profile("mer", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("mer")
 torch.set_num_threads(1)  # toy tensors: more threads only wait for each other
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs on all cores; what is named alone runs at once, without processes to start."""
+    return num_cores() if config.args == config.getini("testpaths") else 0
 
 
 @pytest.fixture(autouse=True)

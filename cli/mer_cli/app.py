@@ -22,6 +22,7 @@ from mer_cli import (
     new_plugin,
     predict,
     protocol,
+    report,
     reproduce,
     run,
     show_plugin,
@@ -69,6 +70,7 @@ app.command("run")(run.run)
 app.command("reproduce")(reproduce.reproduce)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("audit")(audit.audit)
 app.command("cache")(cache.cache)
 app.command("protocol")(protocol.protocol)

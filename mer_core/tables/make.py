@@ -11,11 +11,12 @@ from mer_core.data.folds import Fold
 from mer_core.data.protocol import same_protocol
 from mer_core.manager import PluginManager
 from mer_core.provenance import folds_hash
-from mer_core.report import protocol_of, write_report
+from mer_core.report import protocol_of
 from mer_core.rundir import RunDir
 from mer_core.spec import TableSpec
-from mer_core.statistics import System, Trial, load_system
+from mer_core.statistics import System, Trial
 from mer_core.tables.figures import pair_figures, system_figures
+from mer_core.tables.finished import Finished, finish
 from mer_core.tables.rows import Row
 from mer_core.types import Utterance
 
@@ -30,15 +31,6 @@ class Member:
     row: Row
     run: str | None
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run of which every cell is done: its report, its predictions, its figures."""
-
-    report: dict[str, Any]
-    system: System
-    figures: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ class TableMaker:
             "published": {"source": spec.source, "protocol": spec.protocol},
             "protocol": next(iter(infos.values()), {}).get("protocol"),
             "notes": next(iter(infos.values()), {}).get("notes", []),
-            "rows": [self._row(member, spec) | self._figures(done.get(member.row.name)) for member in members],
+            "rows": [self._row(m, spec) | (done[m.row.name].row() if m.row.name in done else {}) for m in members],
             "baselines": self._guesses(members),
             "pairs": pair_figures(pairs),
             "warnings": warnings,
@@ -108,20 +100,12 @@ class TableMaker:
         kept += ("uses_context", "remarks", "provenance")
         return {"run": run, "protocol": protocol_of(info)} | {key: info[key] for key in kept}
 
-    def _figures(self, done: Finished | None) -> dict[str, Any]:
-        if done is None:
-            return {}
-        kept = ("selection", "remark", "summary", "optimism", "changed", "confusion")
-        told = {key: done.report[key] for key in kept}
-        return told | done.figures
-
     def _failed(self, run: str) -> list[str]:
         return [f"fold {fold}, seed {seed}: {why}" for (name, seed, fold), why in self.failures.items() if name == run]
 
     def _finish(self, run: str) -> Finished:
         if run not in self._finished:
-            report, system = write_report(self.runs[run], self.manager), load_system(self.runs[run].path)
-            self._finished[run] = Finished(report, system, system_figures(system))
+            self._finished[run] = finish(self.runs[run], self.manager)
         return self._finished[run]
 
     def _guesses(self, members: Sequence[Member]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from mer_core.listing import write_listing
 from mer_core.rundir import RUN_FILE, Cell, RunDir
 from mer_core.types import Utterance
 
+TABLE_FILE = "table.json"
 _DECIDING = ("spec", "corpus", "folds_hash")
 """What of run.json decides the predictions of a seed."""
 
@@ -31,6 +32,11 @@ class TableStore:
     """A folder of tables and their rows."""
 
     path: Path
+
+    @property
+    def rows(self) -> Path:
+        """The folder of the run directories."""
+        return self.path / "rows"
 
     def folder(self, info: Mapping[str, Any]) -> Path:
         """Return the run directory of a row: named by its parts, and by a hash of all that decides its predictions.
@@ -42,7 +48,7 @@ class TableStore:
         parts = [*sorted(spec["encoders"]), spec["fusion"]["use"], *(task["use"] for task in spec["aux"])]
         deciding = {key: info[key] for key in _DECIDING} | {"spec": spec}
         digest = hashlib.blake2b(json.dumps(deciding, sort_keys=True).encode(), digest_size=5).hexdigest()
-        return self.path / "rows" / "-".join([*parts, digest])
+        return self.rows / "-".join([*parts, digest])
 
     def open_row(self, info: dict[str, Any], utterances: Sequence[Utterance]) -> RunDir:
         """Return the run directory of a row, made where it is not there, its seeds those of `info`.
@@ -58,7 +64,7 @@ class TableStore:
 
     def table(self, name: str) -> Path:
         """Return the file that holds all of a table."""
-        return self.path / f"table-{name}" / "table.json"
+        return self.path / f"table-{name}" / TABLE_FILE
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -158,3 +158,39 @@ def test_ceilings_are_told():
 def test_a_pair_that_cannot_be_tested_says_why():
     (_, shown) = tables.shown(table(row(), pairs=[{"a": "A", "b": "B", "reason": "other utterances"}]))
     assert shown.rows == [["A - B", "", "other utterances", "", "", "", ""]]
+
+
+def test_its_report_is_a_page_or_text_computed_anew_from_the_files(reproduce, mer, workplace):
+    assert reproduce().exit_code == 0
+    store = workplace / "tables" / "toy"
+    before = mer("report", store, "--format", "csv").stdout
+    stored = json.loads((store / "table-t" / "table.json").read_text())
+    assert f"{100 * stored['rows'][0]['wa']['estimate']:.2f}" in before
+    written = mer("report", store / "table-t")
+    assert written.exception is None, repr(written.exception)
+    assert written.stdout == f"written to: {store / 'table-t' / 'report.html'}\n", written.output
+    html = (store / "table-t" / "report.html").read_text()
+    for text in ("toy table: percent", "differences: points", "published: a paper; one split", "scenario majority"):
+        assert text in html
+    file = store / "rows" / stored["rows"][0]["run"] / "seed-1" / "fold-1" / "predictions.csv"
+    header, *rows = file.read_text().splitlines()
+    first = rows[0].split(",")
+    other = next(n for n, name in enumerate(header.split(",")[3:]) if name != f"p_{first[2]}")
+    first[2:] = [header.split(",")[3 + other].removeprefix("p_"), *("1" if n == other else "0" for n in range(4))]
+    file.write_text("\n".join([header, ",".join(first), *rows[1:]]) + "\n")
+    assert mer("report", store, "--format", "csv").stdout != before
+    assert mer("report", store).exit_code == 0
+    assert "was changed after the run wrote it" in (store / "report.html").read_text()
+    file.unlink()
+    gone = mer("report", store)
+    assert gone.exit_code == 2
+    assert f"{file} is missing" in gone.stderr
+
+
+def test_a_place_without_tables_is_named(mer, workplace):
+    from mer_core.errors import RunError
+    from mer_core.manager import PluginManager
+    from mer_core.tables.stored import read_tables
+
+    with pytest.raises(RunError, match=r"holds no table\nGive the folder that `mer reproduce` named at its end"):
+        read_tables(workplace, PluginManager())

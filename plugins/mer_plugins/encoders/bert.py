@@ -63,11 +63,14 @@ class Bert(PretrainedEncoder):
         layer = self.model.config.num_hidden_layers if self.config.freeze == "all" else None
         return self.key(whole=self.config.freeze == "all", layer=layer, max_tokens=self.max_tokens)
 
+    def frame_names(self, utterance: Utterance) -> list[str]:
+        """Return the tokens."""
+        names: list[str] = self.tokenizer.convert_ids_to_tokens(self._ids(utterance))
+        return names
+
     def prepare(self, utterance: Utterance) -> Prepared:
         """Return `input_ids` (T), or `hidden` (T, D) where the whole encoder is frozen. No text is an empty text."""
-        text = utterance.text or ""
-        ids = self.tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
-        item = {"input_ids": torch.tensor(ids)}
+        item = {"input_ids": torch.tensor(self._ids(utterance))}
         if self.config.freeze != "all":
             return item
         device = next(self.model.parameters()).device
@@ -97,6 +100,10 @@ class Bert(PretrainedEncoder):
             return padded_BTD
         x_1ND = pack(self.model.embeddings(ids_BT), mask_BT)
         return unpack(self.model.encoder(x_1ND, lengths=mask_BT.sum(1).tolist()).last_hidden_state, mask_BT)
+
+    def _ids(self, utterance: Utterance) -> list[int]:
+        ids: list[int] = self.tokenizer(utterance.text or "", truncation=True, max_length=self.max_tokens)["input_ids"]
+        return ids
 
     def _tokenizer(self, settings: BertConfig) -> Any:
         if not any((self.directory / name).is_file() for name in ("tokenizer.json", "vocab.txt")):

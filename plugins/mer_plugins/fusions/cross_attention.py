@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -100,9 +100,26 @@ class CrossAttention(nn.Module):
 
     def frames(self, encoded: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
         """Return the frames of each modality after the last layer."""
-        for layer in self.layers:
-            assert isinstance(layer, nn.ModuleDict)
-            encoded = {modality: branch(encoded[modality], encoded) for modality, branch in layer.items()}
+        return self._through(len(self.layers), encoded)
+
+    def attention(self, encoded: Mapping[str, Encoded]) -> dict[tuple[str, str], Float[Tensor, "B Q K"]]:
+        """Return the weights of the last layer, the mean over its heads, for each pair (who asks, who is asked)."""
+        encoded = self._through(len(self.layers) - 1, encoded)
+        last = cast(nn.ModuleDict, self.layers[-1])
+        branches = {m: cast(Branch, branch) for m, branch in last.items()}
+        asking = [(m, other, attend) for m, branch in branches.items() for other, attend in branch.attend.items()]
+        return {
+            (m, other): attend(
+                encoded[m].x_BTD, encoded[other].x_BTD, encoded[other].x_BTD, key_padding_mask=~encoded[other].mask_BT
+            )[1]
+            for m, other, attend in asking
+        }
+
+    def _through(self, layers: int, encoded: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
+        """Return the frames after the first `layers` layers."""
+        for layer in list(self.layers)[:layers]:
+            branches = cast(nn.ModuleDict, layer)
+            encoded = {modality: branch(encoded[modality], encoded) for modality, branch in branches.items()}
         return encoded
 
 

@@ -163,3 +163,19 @@ def test_options_have_bounds(option):
 def test_defaults_are_the_papers():
     config = CrossAttention.Config()
     assert (config.layers, config.heads, config.ffn, config.norm) == (2, 8, False, "post")
+
+
+def test_attention_is_that_of_the_last_layer_and_leaves_padding_out():
+    torch.manual_seed(0)
+    config = CrossAttention.Config(layers=2, heads=2)
+    fusion = CrossAttention(config, input_dims={"audio": 8, "text": 4}).eval()
+    mask_BT = torch.tensor([[True, True, False], [True, True, True]])
+    encoded = {"audio": Encoded(torch.randn(2, 3, 8), mask_BT), "text": Encoded(torch.randn(2, 2, 4), mask_BT[:, :2])}
+    found = fusion.attention(encoded)
+    before = {m: branch(encoded[m], encoded) for m, branch in fusion.layers[0].items()}
+    attend = fusion.layers[1]["text"].attend["audio"]
+    x, y = before["text"].x_BTD, before["audio"].x_BTD
+    expected = attend(x, y, y, key_padding_mask=~mask_BT, average_attn_weights=False)[1].mean(1)
+    torch.testing.assert_close(found["text", "audio"], expected)
+    assert found["text", "audio"][0, :, 2].eq(0).all()
+    assert found["audio", "text"].shape == (2, 3, 2)

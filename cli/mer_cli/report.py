@@ -1,0 +1,89 @@
+"""`mer report`: a run, or the tables of `mer reproduce`, as a page or as text for other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mer_cli.options import Device, DeviceOption, RegistryOption
+
+if TYPE_CHECKING:
+    from mer_cli.console import Table
+    from mer_core.manager import PluginManager
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    html = "html"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+
+
+def report(
+    place: Annotated[Path, typer.Argument(metavar="RUN|TABLE", help="What `mer run` or `mer reproduce` left.")],
+    form: Annotated[Format, typer.Option("--format", help="One HTML page, or tables as text.")] = Format.html,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there; else report.html beside the run, text to stdout.")
+    ] = None,
+    device: DeviceOption = Device.auto,
+    registry_file: RegistryOption = None,
+) -> None:
+    """Write a report, every figure computed anew from the prediction files."""
+    from mer_cli.quiet import quiet_libraries
+    from mer_core.files import write_text
+    from mer_core.registry import load_registry
+
+    quiet_libraries()
+    manager = load_registry(registry_file).manager()
+    if form is Format.html:
+        target = out or place / "report.html"
+        write_text(target, _page(place, manager, device))
+        typer.echo(f"written to: {target}")
+        return
+    from mer_cli.formats import FORMATS
+
+    text = FORMATS[form.value](_tables(place, manager))
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
+        typer.echo(f"written to: {out}")
+
+
+def _page(place: Path, manager: PluginManager, device: Device) -> str:
+    from mer_cli.page.render import render
+
+    if _is_run(place):
+        from mer_cli.page.run_page import run_page
+        from mer_core.inference import open_trained
+
+        return render(run_page(open_trained(place, manager, device=device.value)))
+    from mer_cli.page.table_page import table_page
+
+    return render(table_page(place, manager))
+
+
+def _tables(place: Path, manager: PluginManager) -> list[Table]:
+    if _is_run(place):
+        from mer_cli import results
+        from mer_core.report import write_report
+        from mer_core.rundir import RunDir
+
+        made = write_report(RunDir(place), manager)
+        return [results.figures_table(made), *results.confusion_tables(made)]
+    from mer_cli import tables
+    from mer_core.tables.stored import read_tables
+
+    return [shown for table in read_tables(place, manager) for shown in tables.shown(table)]
+
+
+def _is_run(place: Path) -> bool:
+    """Tell a run from tables. What is neither is told by who reads it as a run."""
+    from mer_core.tables.store import TABLE_FILE
+
+    return not (place / TABLE_FILE).exists() and not list(place.glob(f"table-*/{TABLE_FILE}"))
