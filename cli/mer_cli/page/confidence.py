@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from mer_core.diagnosis.calibration import Calibration, RiskCoverage, calibration, risk_coverage
 
 from mer_cli.console import Table
 from mer_cli.page.content import Plot, Section
 from mer_cli.page.svg import FAINT, MARKERS, SERIES, Drawing
 from mer_cli.words import percent
+from mer_core.diagnosis.calibration import Calibration, RiskCoverage, calibration, risk_coverage
 from mer_core.types import Predictions
 
 

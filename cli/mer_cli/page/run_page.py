@@ -9,7 +9,7 @@ from typing import Any
 
 from mer_cli import results
 from mer_cli.console import Table
-from mer_cli.page import browser, confidence, plots, recordings
+from mer_cli.page import browser, confidence, diagnosed, plots, recordings
 from mer_cli.page.content import Page, Section
 from mer_cli.words import percent
 from mer_core.attention import Attention, attends, attention_of
@@ -52,6 +52,7 @@ def run_page(trained: TrainedRun) -> Page:
             Section("confusion", "Confusion", tables=results.confusion_tables(report)),
             Section("training", "Training", plots=[curves] if curves else []),
             confidence.section([trial.predictions for trial in system.trials]),
+            diagnosed.section(run.path),
             Section(
                 "utterances",
                 "Utterances",

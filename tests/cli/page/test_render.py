@@ -21,7 +21,7 @@ class Outline(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.scripts, self.ids = [], [], []
+        self.tags, self.scripts, self.ids, self.inside = [], [], [], False
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -29,9 +29,13 @@ class Outline(HTMLParser):
         self.ids += [value for name, value in attrs if name == "id"]
         if tag == "script":
             self.scripts.append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "script"
 
     def handle_data(self, text):
-        if self.tags and self.tags[-1][0] == "script" and self.scripts:
+        if self.inside:
             self.scripts[-1] += text
 
 
