@@ -3,7 +3,17 @@
 import pytest
 
 from mer_cli.progress import Progress
-from mer_core.events import CellEnded, CellStarted, EpochEnded, InCell, Preparing, Stepped
+from mer_core.events import (
+    CellEnded,
+    CellFailed,
+    CellStarted,
+    EpochEnded,
+    InCell,
+    Planned,
+    PlannedRun,
+    Preparing,
+    Stepped,
+)
 
 
 class Clock:
@@ -133,3 +143,21 @@ def test_one_fold_with_two_seeds_is_two_cells(progress):
     for number, seed in enumerate((1, 5), start=1):
         progress.update(InCell(seed=seed, fold="a", number=number, cells=2, event=CellStarted(0, 4)))
     assert [(cell.seed, cell.number) for cell in progress.running] == [(1, 1), (5, 2)]
+
+
+def test_rows_of_a_table_are_counted_together(progress, clock):
+    plan = (PlannedRun("a", "row A", ("1", "2")), PlannedRun("b", "row B", ("1",)))
+    progress.update(Planned(plan, (1, 2)))
+    assert progress.num_cells == 6
+
+    def tell(run, fold, event, seed=1):
+        progress.update(InCell(seed, fold, 1, 2, event, run))
+
+    tell("a", "1", CellStarted(0, 4))
+    tell("b", "1", CellStarted(0, 4))
+    assert [cell.run for cell in progress.running] == ["a", "b"]
+    clock.now += 10
+    tell("a", "1", EpochEnded(2, {}))
+    tell("b", "1", CellFailed("no room"))
+    assert [cell.run for cell in progress.running] == ["a"]
+    assert progress.left_s == pytest.approx(10 / 6 * (4 * 4 + 2)), "six of 24 epochs are over, two of four here"
