@@ -36,9 +36,9 @@ def figures_table(report: Report) -> Table:
 
 def measured_under(report: Report) -> str:
     """Return what stands beside every figure: what must be said of it, then the protocol with its hashes."""
-    protocol = report.get("protocol")  # figures of a trained run on other data have none
+    protocol = report.get("protocol")  # figures of a trained run on other data have none, nor has an older run
     named = protocol and f"protocol {protocol['name']} ({protocol['hash'][:8]}, folds {protocol['folds_hash'][:8]})"
-    return "".join(f", {text}" for text in (report["remark"], named) if text)
+    return "".join(f", {text}" for text in (report.get("remark"), named) if text)
 
 
 def optimism_lines(report: Report) -> list[str]:

@@ -38,6 +38,7 @@ def test_a_cell_leaves_weights_history_and_predictions_and_tells_its_figures(cel
     assert sorted(path.name for path in stored.folder.iterdir()) == [
         "history.json",
         "predictions.csv",
+        "selected-on-test.csv",
         "weights.safetensors",
     ]
     assert events[0] == CellStarted(epoch=0, epochs=2)
@@ -95,15 +96,15 @@ def test_the_utterances_that_select_the_epoch_are_those_that_were_asked_for(cell
     runner(task, lambda event: None)
     *selecting, last = scored
     assert last == tuple(task.fold.test)
-    if select == "last":
-        assert selecting == []
-    elif select == "test":
-        assert selecting == [tuple(task.fold.test)] * 2
-    else:
+    if select == "inner":
         assert selecting[0] == selecting[1]
         assert set(selecting[0]) < set(task.fold.train)
+    else:  # the test fold is scored for the record; `test` takes the score from there
+        assert selecting == []
     history = json.loads(runner.run.cell(1, task.fold.name).history.read_text())
     assert (history["epochs"][0]["score"] is None) == (select == "last")
+    if select == "test":
+        assert [row["score"] for row in history["epochs"]] == [row["on_test"]["ua"] for row in history["epochs"]]
 
 
 def test_class_weights_have_mean_one_over_the_training_set(toys):
