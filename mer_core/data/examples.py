@@ -39,9 +39,9 @@ class Examples:
         return [sum(of_one.values()) for of_one in self.frames]
 
     def item(self, index: int, pipeline: Pipeline) -> dict[str, Prepared]:
-        """Return an utterance's prepared tensors by modality, normalised where its encoder asks for it."""
+        """Return what an utterance is to the encoders of a pipeline, normalised where one asks for it."""
         speaker = str(self.utterances[index].speaker)
-        items = {m: self._item(index, m, pipeline.encoder(m)) for m in self.keys[index]}
+        items = {m: self._item(index, m, pipeline.encoder(m)) for m in pipeline.encoders}
         return {
             m: normalised(item, self.spreads[m][speaker]) if m in self.spreads else item for m, item in items.items()
         }

@@ -96,8 +96,8 @@ class TableMaker:
 
     def _provenance(self, run: str) -> dict[str, Any]:
         info = self.runs[run].info()
-        kept = ("pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings")
-        kept += ("uses_context", "remarks", "provenance")
+        kept = ["pipeline", "classes", "folds", "folds_hash", "corpus", "ceilings"]
+        kept += ["uses_context", "remarks", "provenance"]
         return {"run": run, "protocol": protocol_of(info)} | {key: info[key] for key in kept}
 
     def _failed(self, run: str) -> list[str]:

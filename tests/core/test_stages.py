@@ -23,10 +23,10 @@ def trained(monkeypatch):
     """What stages were trained rather than re-used: their encoders."""
     seen, real = [], stages.Training.trainer
 
-    def watch(self, listener):
+    def watch(self, listener, **settings):
         if self.seed_parts[0] == "stage":
             seen.append(list(self.spec.encoders))
-        return real(self, listener)
+        return real(self, listener, **settings)
 
     monkeypatch.setattr(stages.Training, "trainer", watch)
     return seen
