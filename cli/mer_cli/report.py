@@ -25,7 +25,10 @@ class Format(StrEnum):
 
 
 def report(
-    place: Annotated[Path, typer.Argument(metavar="RUN|TABLE", help="What `mer run` or `mer reproduce` left.")],
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="PLACE", help="What `mer run` or `mer reproduce` left: a run, a table, or all tables."),
+    ],
     form: Annotated[Format, typer.Option("--format", help="One HTML page, or tables as text.")] = Format.html,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there; else report.html beside the run, text to stdout.")
