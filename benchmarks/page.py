@@ -95,7 +95,7 @@ def _emodb(results: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
-    found = results["false-positives"]
+    found, size = results["false-positives"], results["compare-size"]
     shares = [
         [f"{100 * row['called_different'][test]:.1f}" for test in ("ua", "wa", "mcnemar")] for row in found["designs"]
     ]
@@ -110,6 +110,9 @@ def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
         "|---|---|---|---|",
         *rows,
         "",
+        f"`{size['command']}` on two runs of {size['utterances']:,} predictions from {size['dialogs']:,} dialogs took "
+        f"{size['wall_s']:.0f} s and {size['peak_gib']:.2f} GiB, while the machine was busy with other work (load",
+        f"{size['machine']['load_at_start']:.0f}).\n",
     ]
 
 
