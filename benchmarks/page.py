@@ -110,7 +110,7 @@ def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
         "|---|---|---|---|",
         *rows,
         "",
-        f"`{size['command']}` on two runs of {size['utterances']:,} predictions from {size['dialogs']:,} dialogs took "
+        f"`{size['command']}` on two runs of {size['utterances']:,} predictions from {size['dialogs']:,} dialogs took",
         f"{size['wall_s']:.0f} s and {size['peak_gib']:.2f} GiB, while the machine was busy with other work (load",
         f"{size['machine']['load_at_start']:.0f}).\n",
     ]
