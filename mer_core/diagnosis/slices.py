@@ -18,14 +18,14 @@ MOST_VALUES = 12
 def slices(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
     """Return for each grouping the group of every utterance.
 
-    `speaker`, `words` (number of words, in thirds), `seconds` (where all recordings are at hand, in thirds),
+    `speaker`, `num_words` and `duration_s` (in thirds; where all recordings are at hand, for the latter),
     `agreement` (of the raters), and every field of the corpus that has 2 to 12 values, such as `sex` or `kind`.
     What the corpus lacks is not there.
     """
     found: dict[str, list[str] | None] = {
         "speaker": _each(utterances, lambda u: u.speaker),
-        "words": _thirds([len((u.text or "").split()) for u in utterances]),
-        "seconds": _thirds([_seconds(u) for u in utterances]),
+        "num_words": _thirds([len((u.text or "").split()) for u in utterances]),
+        "duration_s": _thirds([_seconds(u) for u in utterances]),
         "agreement": _each(utterances, _agreement),
     }
     names = sorted({name for u in utterances for name in u.fields} - {RATERS})

@@ -19,10 +19,10 @@ def test_a_corpus_is_grouped_by_what_it_knows(tmp_path):
         for n in range(1, 16)
     ]
     found = slices(utterances)
-    assert list(found) == ["speaker", "words", "seconds", "kind"]
+    assert list(found) == ["speaker", "num_words", "duration_s", "kind", "words"]
     assert found["speaker"][:2] == ["M", "F"]
-    assert sorted(set(found["words"]), key=lambda name: float(name.split()[0])) == ["1 to 5", "6 to 10", "11 to 15"]
-    assert found["seconds"][0] == "1.5 to 5.5"
+    assert sorted(set(found["num_words"]), key=lambda name: float(name.split()[0])) == ["1 to 5", "6 to 10", "11 to 15"]
+    assert found["duration_s"][0] == "1.5 to 5.5"
 
 
 def test_agreement_counts_the_raters_of_the_most_chosen_category():
@@ -43,4 +43,4 @@ def test_lengths_that_are_all_equal_are_no_grouping():
 
 def test_equal_lengths_are_never_parted():
     utterances = [Utterance(id=str(n), text="w " * max(1, n - 5)) for n in range(12)]
-    assert sorted(set(slices(utterances)["words"])) == ["1 to 1", "2 to 2", "3 to 6"]
+    assert sorted(set(slices(utterances)["num_words"])) == ["1 to 1", "2 to 2", "3 to 6"]
