@@ -14,6 +14,7 @@ def test_a_corpus_is_grouped_by_what_it_knows(tmp_path):
                 "dialog": str(n),
                 "raters": "ang;ang/fru;neu",
                 "one": "x",
+                "words": "ab"[n % 2],
             },
         )
         for n in range(1, 16)
