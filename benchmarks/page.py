@@ -32,7 +32,9 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
-    return "\n".join([HEAD, where, *_demo(results), *_emodb(results), *_statistics(results), *_start_up(results)])
+    parts = [_demo(results), _emodb(results), _statistics(results), _start_up(results), _cache(results)]
+    return "
+".join([HEAD, where, *(line for part in parts for line in part)])
 
 
 def _demo(results: dict[str, dict[str, Any]]) -> list[str]:
@@ -119,6 +121,64 @@ def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
 def _start_up(results: dict[str, dict[str, Any]]) -> list[str]:
     rows = [f"| `mer {words}` | {seconds:.2f} |" for words, seconds in results["start-up"]["seconds"].items()]
     return ["## Start-up\n", "Median wall time of 11 calls, in seconds.\n", "| command | s |", "|---|---|", *rows, ""]
+
+
+def _cache(results: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what the cache gives and what a corpus costs, as far as it was taken."""
+    frozen, growth = results.get("frozen-rows"), results.get("growth")
+    return [*(_frozen(frozen) if frozen else []), *(_growth(growth["sizes"], growth["machine"]) if growth else [])]
+
+
+def _frozen(taken: dict[str, Any]) -> list[str]:
+    together, alone, ratio = taken["together"], taken["alone_sum"], taken["ratio"]
+    met = "yes" if ratio["cpu_s"] >= 10 else "no"
+    return [
+        "## Frozen encoders: both tables over one cache\n",
+        f"`python benchmarks/frozen_rows.py --rows {len(taken['alone'])} --utterances {taken['utterances']}`: 11 rows",
+        f"by 5 folds, {taken['epochs']} epochs, {taken['utterances']} utterances of the demo corpus, tiny encoders,",
+        "all frozen. One by one: `mer run --no-cache --jobs 1` for each row, which prepares every utterance in every",
+        "epoch; rows of both modalities that were not run are taken to need as long as one that was. Load of the",
+        f"machine when it began: {taken['machine']['load_at_start']}; where that is not near 0, read the processor",
+        "time.\n",
+        "| | wall s | processor s |",
+        "|---|---|---|",
+        f"| `mer reproduce`, from an empty cache | {together['wall_s']:.0f} | {together['cpu_s']:.0f} |",
+        f"| the rows one by one without a cache | {alone['wall_s']:.0f} | {alone['cpu_s']:.0f} |",
+        f"| ratio | {ratio['wall_s']:.1f} | {ratio['cpu_s']:.1f} |",
+        "",
+        "| aim | met |",
+        "|---|---|",
+        f"| 10 times less processor time | {met} |",
+        "",
+    ]
+
+
+def _growth(sizes: list[dict[str, Any]], taken_on: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {row['utterances']:,} | {row['hours']:.1f} | {row['cache_mib']:,} | "
+        f"{row['prepare_ms_per_utterance']:.2f} | {row['epoch_ms_per_utterance']:.2f} | {row['memory_mib']:.0f} |"
+        for row in sizes
+    ]
+    small, ten = sizes[0], sizes[1]
+    steady = ten["epoch_ms_per_utterance"] <= 1.1 * small["epoch_ms_per_utterance"]
+    memory = ten["memory_mib"] <= 1.1 * small["memory_mib"]
+    checks = [("10x the utterances: time per utterance within 10 %", steady), ("memory within 10 %", memory)]
+    if sizes[-1]["hours"] >= 95:
+        checks.append(("100 h in less than 4 GiB", sizes[-1]["memory_mib"] < 4096))
+    return [
+        "## A growing corpus\n",
+        "`python benchmarks/growth.py`: a linear encoder on features of 16 numbers per 20 ms, lengths distributed as",
+        "IEMOCAP's; processor time of one thread; memory of the process without pages of mapped files. Load of the",
+        f"machine when it ended: {taken_on['load_at_start']}.\n",
+        "| utterances | hours | cache MiB | prepare ms each | epoch ms each | memory MiB |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        "| aim | met |",
+        "|---|---|",
+        *(f"| {text} | {'yes' if met else 'no'} |" for text, met in checks),
+        "",
+    ]
 
 
 def _figures(row: dict[str, Any]) -> str:
