@@ -1,7 +1,7 @@
 """Kills `mer reproduce` 20 times anywhere and compares with an undisturbed one: `python benchmarks/kills.py`.
 
-The demo corpus and pipeline with one epoch, two rows, two folds at a time; every kill is a SIGKILL of the command, at a
-moment drawn evenly from the time that an undisturbed call takes. The result lies in benchmarks/results/kills.json.
+Toy parts, two rows, two folds at a time in processes of their own; every kill is a SIGKILL of the command, at a moment
+drawn evenly from the time that an undisturbed call takes. The result lies in benchmarks/results/kills.json.
 """
 
 from __future__ import annotations
@@ -19,25 +19,37 @@ from measure import machine
 
 RESULT = Path(__file__).parent / "results" / "kills.json"
 TABLE = """
+[plugins]
+modules = ["mer_core.testing.toys"]
+
+[pipelines.toys]
+data = { use = "toy" }
+encoders.audio = { use = "toy", modality = "audio" }
+encoders.text = { use = "toy", modality = "text" }
+fusion = { use = "toy" }
+evaluators = [{ use = "toy" }]
+train = { epochs = 40, batch_size = 8, learning_rate = 0.05 }
+may_lack = ["audio", "text"]
+single.fusion = { use = "toy" }
+
 [tables.kills]
 title = "two rows"
 rows.text = { title = "text", modalities = ["text"] }
-rows.both = { title = "both", fusion = "fc", aux = [] }
+rows.both = { title = "both" }
 pairs = [["both", "text"]]
 """
+COMMAND = ("-m", "mer_cli", "reproduce", "--table", "kills", "--pipeline", "toys", "--jobs", "2")
 
 
 def main() -> None:
     """Make the table undisturbed, then under kills, and store whether they agree."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=2)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "registry.toml").write_text(TABLE, encoding="utf-8")
-        command = [sys.executable, "-m", "mer_cli", "reproduce", "--table", "kills", "--jobs", "2"]
-        command += ["--set", f"train.epochs={asked.epochs}"]
+        command = [sys.executable, *COMMAND]
         begun = time.monotonic()
         subprocess.run([*command, "--out", "whole"], cwd=place, check=True, stdout=subprocess.DEVNULL)
         whole_s = time.monotonic() - begun
@@ -54,7 +66,7 @@ def main() -> None:
         subprocess.run([*command, "--out", "killed"], cwd=place, check=True, stdout=subprocess.DEVNULL)
         whole, killed = (results(place / name) for name in ("whole", "killed"))
     value = {
-        "command": f"python benchmarks/kills.py --kills {asked.kills} --epochs {asked.epochs}",
+        "command": f"python benchmarks/kills.py --kills {asked.kills}",
         "machine": machine(),
         "undisturbed_s": round(whole_s, 1),
         "kills": asked.kills,

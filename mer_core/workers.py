@@ -86,9 +86,9 @@ def run_cells(
     while left:
         left = _in_pool(runner, left, jobs, listener, failed)
         if left and jobs == 1 and failed is not None:  # the killed worker had the first of those left
-            failed(left.pop(0), _killed())
+            failed(left.pop(0), _killed("The next call tries it again: give it --jobs 1, or a smaller batch size."))
         elif left and failed is None:
-            raise _killed()
+            raise _killed("Go on with --resume --jobs 1, or a smaller --batch-size.")
         jobs = 1
 
 
@@ -189,11 +189,8 @@ def _follow(
             return left
 
 
-def _killed() -> RunError:
-    return RunError(
-        "a worker process was killed, as a rule because memory ran out",
-        hint="Go on with --resume --jobs 1, or a smaller --batch-size.",
-    )
+def _killed(hint: str) -> RunError:
+    return RunError("a worker process was killed, as a rule because memory ran out", hint=hint)
 
 
 class _Worker:

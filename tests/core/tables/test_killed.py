@@ -10,10 +10,9 @@ import pytest
 
 from mer_core.events import CellStarted, InCell
 
-KILLS = 6
+KILLS = 5
 
-fork = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
-pytestmark = fork
+pytestmark = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
 
 
 def work(reproduction, started, path):
