@@ -245,7 +245,8 @@ class Experiment:
             "removed": {fold.name: len(fold.removed) for fold in folds if fold.removed},
             "folds_hash": folds_hash(folds, examples.utterances),
             "corpus": corpus_fingerprint(examples.utterances),
-            "ceilings": ceilings() if ceilings else {},
+            # Those of the whole corpus: not of the part, or of other classes, that a protocol may use.
+            "ceilings": ceilings() if ceilings and not (spec.protocol.keep or spec.protocol.labels) else {},
             "left_out": left_out,
             "provenance": provenance(spec, self.manager),
         }

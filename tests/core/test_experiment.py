@@ -18,7 +18,7 @@ from mer_core.optimism import OnTest
 from mer_core.pipeline import Pipeline
 from mer_core.report import write_report
 from mer_core.spec import PipelineSpec
-from mer_core.testing.toys import BAD, CLASSES
+from mer_core.testing.toys import BAD, CLASSES, ToyCorpus
 
 QUICK = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "dropout": 0.1}
 
@@ -427,3 +427,11 @@ def test_training_goes_without_what_the_protocol_leaves_out(experiment, change_c
     assert run.info()["removed"] == {"1": 1, "3": 1}
     note = "training utterances that repeat words of the test side are left out: 1 of fold 1, 1 of fold 3"
     assert Note(note) in events
+
+
+def test_ceilings_of_the_whole_corpus_are_not_those_of_a_part(experiment, change_corpus, monkeypatch):
+    monkeypatch.setattr(ToyCorpus, "ceilings", lambda self: {"full": 1.0}, raising=False)
+    change_corpus(lambda us: [replace(u, fields=dict(u.fields) | {"kind": "read"}) for u in us])
+    _, whole = experiment().run()
+    _, part = experiment(pipeline={"protocol": {"keep": {"kind": ["read"]}}}, out="part").run()
+    assert (whole["ceilings"], part["ceilings"]) == ({"full": 1.0}, {})
