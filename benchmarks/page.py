@@ -33,8 +33,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
     parts = [_demo(results), _emodb(results), _statistics(results), _start_up(results), _cache(results)]
-    return "
-".join([HEAD, where, *(line for part in parts for line in part)])
+    return "\n".join([HEAD, where, *(line for part in parts for line in part)])
 
 
 def _demo(results: dict[str, dict[str, Any]]) -> list[str]:
