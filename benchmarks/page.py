@@ -32,8 +32,8 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
-    parts = [_demo(results), _emodb(results), _statistics(results), _start_up(results), _cache(results)]
-    return "\n".join([HEAD, where, *(line for part in parts for line in part)])
+    sections = (_demo, _emodb, _statistics, _start_up, _cache, _audit)
+    return "\n".join([HEAD, where, *(line for section in sections for line in section(results))])
 
 
 def _demo(results: dict[str, dict[str, Any]]) -> list[str]:
@@ -120,6 +120,23 @@ def _statistics(results: dict[str, dict[str, Any]]) -> list[str]:
 def _start_up(results: dict[str, dict[str, Any]]) -> list[str]:
     rows = [f"| `mer {words}` | {seconds:.2f} |" for words, seconds in results["start-up"]["seconds"].items()]
     return ["## Start-up\n", "Median wall time of 11 calls, in seconds.\n", "| command | s |", "|---|---|", *rows, ""]
+
+
+def _audit(results: dict[str, dict[str, Any]]) -> list[str]:
+    if "audit" not in results:
+        return []
+    row = results["audit"]
+    rows = [f"| {name} | {wall_s:.1f} | {row['cpu_s'][name]:.1f} |" for name, wall_s in row["wall_s"].items()]
+    return [
+        f"## Audit of {row['utterances']:,} utterances without sound\n",
+        f"`{row['command']}`: seconds for each check under leave one session out, in one process;",
+        f"at most {row['peak_gib']:.2f} GiB. The lines are made up; a third repeats another. Load of the machine",
+        f"when it began: {row['machine']['load_at_start']}.\n",
+        "| check | wall time | of the processor |",
+        "|---|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def _cache(results: dict[str, dict[str, Any]]) -> list[str]:
