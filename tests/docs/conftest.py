@@ -35,6 +35,11 @@ def figures():
 
 
 @pytest.fixture(scope="session")
+def fusions_page():
+    return load(ROOT / "benchmarks" / "fusions_page.py")
+
+
+@pytest.fixture(scope="session")
 def root():
     return ROOT
 
