@@ -41,7 +41,10 @@ class CrossModalSupCon(nn.Module):
     def __init__(self, config: Config, *, fused_dim: int, num_classes: int, input_dims: Mapping[str, int]) -> None:
         super().__init__()
         if len(input_dims) < 2:
-            raise SpecError(f"supcon aligns modalities, and this pipeline has only {', '.join(input_dims)}")
+            raise SpecError(
+                f"supcon aligns modalities, and this pipeline has only {', '.join(input_dims)}",
+                hint="Use --aux none, or add a modality.",
+            )
         self.temperature = config.temperature
         self.heads = nn.ModuleDict(
             {
