@@ -32,7 +32,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
-    sections = (_demo, _emodb, _statistics, _start_up, _cache, _audit)
+    sections = (_demo, _emodb, _statistics, _start_up, _cache, _audit, _kills)
     return "\n".join([HEAD, where, *(line for section in sections for line in section(results))])
 
 
@@ -135,6 +135,23 @@ def _audit(results: dict[str, dict[str, Any]]) -> list[str]:
         "| check | wall time | of the processor |",
         "|---|---|---|",
         *rows,
+        "",
+    ]
+
+
+def _kills(results: dict[str, dict[str, Any]]) -> list[str]:
+    """Return how often `mer reproduce` was killed, and whether that changed its tables."""
+    if "kills" not in results:
+        return []
+    taken = results["kills"]
+    same = "the same, byte for byte" if taken["same"] else "not the same"
+    return [
+        "## `mer reproduce`, killed\n",
+        f"`{taken['command']}`: toy parts, two folds at a time, {taken['kills']} calls one after the other, each to be",
+        f"killed (SIGKILL) at a moment drawn evenly from the {taken['undisturbed_s']:.0f} s of an undisturbed call.",
+        f"{len(taken['killed_after_s'])} were still at work then; {taken['ended_before']} had come to their end. The",
+        f"{taken['files']} files that were left (predictions, weights, histories, the table) and those of the",
+        f"undisturbed call are {same}.",
         "",
     ]
 
