@@ -123,7 +123,13 @@ def _met(exceptions: list[str]) -> str:
 def _commands(rows: dict[str, Row], stored: dict[str, Any]) -> list[str]:
     machine, packages = stored["machine"], stored["packages"]
     versions = ", ".join(f"{name} {packages[name]}" for name in ("mer-core", "torch", "transformers"))
-    lines = ["## Commands", "", "`gmu` is in an example package: `export PYTHONPATH=docs/examples/mer-gmu`.", "", "```text"]
+    lines = [
+        "## Commands",
+        "",
+        "`gmu` is in an example package: `export PYTHONPATH=docs/examples/mer-gmu`.",
+        "",
+        "```text",
+    ]
     return [
         *lines,
         *(row.command for row in rows.values()),
