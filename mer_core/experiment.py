@@ -30,7 +30,7 @@ from mer_core.listing import write_listing
 from mer_core.manager import PluginManager
 from mer_core.pipeline import Pipeline
 from mer_core.protocols import Corpus, RatedCorpus
-from mer_core.provenance import corpus_fingerprint, folds_hash, provenance
+from mer_core.provenance import corpus_fingerprint, folds_hash, plugin_modules, provenance
 from mer_core.remarks import about
 from mer_core.report import evaluate, scalars, write_report
 from mer_core.resolve import expand
@@ -39,7 +39,7 @@ from mer_core.scoring import read_predictions
 from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
 from mer_core.types import Utterance
-from mer_core.workers import num_workers, run_cells
+from mer_core.workers import import_early, num_cores, num_workers, run_cells
 
 _OF_THE_MODEL = {"summary", "fusion", "aux", "single", "evaluators", "train", "stages"}
 """Keys of a pipeline that change nothing in what its encoders prepare."""
@@ -111,6 +111,8 @@ class Experiment:
         out = ranks.from_first(self.out)
         if ranks.is_first():  # fail on the place before minutes of preparation
             check_place(out, resume=self.resume, force=self.force)
+        if self._may_use_workers():
+            import_early(plugin_modules(self.spec, self.manager))
         ready = self.ready(Shared())
         if ranks.is_first():
             started = open_run(out, ready.info, resume=self.resume, force=self.force)
@@ -124,6 +126,10 @@ class Experiment:
         report = write_report(run, self.manager) if ranks.is_first() else None
         ranks.wait()
         return run, read_json(run.report) if report is None else report
+
+    def _may_use_workers(self) -> bool:
+        several_cells = self.only_fold is None or len(self.seeds) > 1
+        return several_cells and self.jobs != 1 and num_cores() > 1 and ranks.asked_for() == 1
 
     def _jobs(self, cells: int, ready: Ready) -> int:
         """Return how many cells to run at once.

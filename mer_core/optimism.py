@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from sklearn.metrics import accuracy_score, recall_score
 
 from mer_core import ranks
 from mer_core.data.examples import Examples
@@ -60,6 +59,8 @@ def chosen_on_test(history: Sequence[Mapping[str, Any]], file: Path) -> dict[str
 
 def accuracies(predictions: Predictions) -> dict[str, float]:
     """Return WA, the share of correct utterances, and UA, the mean of the recalls of the classes that occur."""
+    from sklearn.metrics import accuracy_score, recall_score  # slow to import: after the first epoch is soon enough
+
     labels, predicted = list(predictions.labels), predictions.predicted
     recall = recall_score(labels, predicted, labels=sorted(set(labels)), average="macro", zero_division=0.0)
     return {"wa": float(accuracy_score(labels, predicted)), "ua": float(recall)}

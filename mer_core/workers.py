@@ -168,6 +168,11 @@ def _context(modules: Sequence[str]) -> BaseContext:
     return context
 
 
+def import_early(modules: Sequence[str]) -> None:
+    """Let the process that workers come from import these modules now, while this one prepares the data."""
+    _context(modules)
+
+
 def _follow(
     futures: Mapping[Future[None], CellTask],
     received: Connection,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from mer_core.data.groups import OTHER, SCENARIO_FIELD, groups, scenario_groups
 from mer_core.errors import DataError, SpecError, suggest
 from mer_core.spec import ProtocolSpec
-from mer_core.text.similarity import find_repeats
 from mer_core.types import Utterance
 
 SPLIT_FIELD = "split"
@@ -145,6 +144,8 @@ def _without_repeats(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> 
             "the corpus has no words, and the protocol leaves out training utterances that repeat those of a test one",
             hint=f"Give every utterance its text, or {OTHER}.",
         )
+    from mer_core.text.similarity import find_repeats  # scipy is slow to import, and few protocols ask
+
     repeats = find_repeats([u.text for u in utterances])
     return [_without(fold, repeats.of(fold.test).tolist()) for fold in folds]
 

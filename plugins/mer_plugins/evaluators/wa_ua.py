@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
 from mer_core.config import PluginConfig
 from mer_core.types import Figure, Predictions
@@ -36,6 +35,9 @@ class WeightedUnweighted:
             recall = dict.fromkeys(classes, math.nan)
             zeros = [[0] * len(classes) for _ in classes]
             return {"wa": math.nan, "ua": math.nan, "macro_f1": math.nan, "recall": recall, "confusion": zeros}
+        # Slow to import, and a run reaches its first step without.
+        from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+
         recalls = recall_score(true, predicted, labels=classes, average=None, zero_division=np.nan)
         occurring = sorted(set(true))
         return {
