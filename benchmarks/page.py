@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from speed_page import speed
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 
@@ -32,7 +34,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, no GPU, "
         f"{machine['system']}, Python {machine['python']}; {named}.\n"
     )
-    sections = (_demo, _emodb, _statistics, _start_up, _cache, _audit, _kills)
+    sections = (_demo, _emodb, _statistics, _start_up, _cache, _audit, _kills, speed)
     return "\n".join([HEAD, where, *(line for section in sections for line in section(results))])
 
 

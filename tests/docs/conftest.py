@@ -31,6 +31,7 @@ def catalogue():
 
 @pytest.fixture(scope="session")
 def figures():
+    sys.path.append(str(ROOT / "benchmarks"))  # the scripts there import each other
     return load(ROOT / "benchmarks" / "page.py")
 
 

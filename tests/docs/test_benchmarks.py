@@ -22,3 +22,36 @@ def test_a_changed_result_changes_the_page(figures, stored):
     page = figures.page(changed)
     assert "| text only within 7 points of its ceiling and not above | no |" in page
     assert "| 51.00 |" in page
+
+
+def bench(**changes):
+    row = {"work": "fine-tuning", "against": "`tuned` float32", "bound": 1.8, "is_cost": False, "met": True}
+    row |= {"ratio": 2.0, "lowest": 1.9, "highest": 2.25, "utterances_per_second": 0.82}
+    row |= {"others_utterances_per_second": 0.41} | changes
+    job = {"told": {"shares": {"audio encoder": 0.75, "optimiser": 0.25}, "prepare_s": 31.4, "padding": 1.08}}
+    machine = {"cores": 2, "processor": "P", "load_at_start": 0.1}
+    return {"command": "mer bench --x", "machine": machine, "rows": {"tuned": row}, "jobs": {"mer a=1": [job]}}
+
+
+def test_the_section_on_speed_is_made_of_what_was_measured(figures, stored):
+    without = {name: value for name, value in stored.items() if not name.startswith("speed-")}
+    assert "## Speed" not in figures.page(without)
+    page = figures.page(without | {"speed-float32": bench()})
+    assert "| fine-tuning | `tuned` float32 | 0.82 | 0.41 | 2.00 (1.90 to 2.25) | at least 1.8 | yes |" in page
+    assert "| `mer a=1` | 31 | 1.080 | audio encoder 75, optimiser 25 |" in page
+    assert "not measured: no GPU in reach" in page
+    assert "`mer bench --x`, 2 cores (P), load 0.1 at the start." in page
+
+
+def test_a_cost_a_gpu_and_a_first_step(figures, stored):
+    first = {"first_step_s": 6.04, "each": [{}] * 5}
+    speeds = {
+        "speed-float32": bench(is_cost=True, met=False, bound=1.03),
+        "speed-gpu": bench(work="on a GPU"),
+        "speed-first-step": first,
+    }
+    page = figures.page(stored | speeds)
+    assert "| at most 1.03 | no |" in page
+    assert "| on a GPU |" in page
+    assert "not measured" not in page
+    assert "first step 6.0 s after its start with a warm cache (median of 5; not as asked: 6 s)" in page
