@@ -57,7 +57,7 @@ def test_ctrl_c_ends_all_processes_at_once_and_resume_leads_to_the_same_predicti
     process = started(epochs=EPOCHS)
     assert len(members(process)) >= 4, "itself, the workers, and what starts them"
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process hears it
-    out, errors = process.communicate(timeout=10)
+    out, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out.splitlines()[-1].startswith("Stopped. Go on with: mer run --pipeline toy --out out --epochs ")
     assert errors == ""

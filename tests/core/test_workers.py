@@ -59,7 +59,7 @@ def test_two_at_once_give_what_one_after_the_other_gives(experiment):
     events = []
     alone, report = experiment(out="alone", jobs=1).run()
     both, same = experiment(listener=events.append).run()
-    assert len(results(alone)) == 9
+    assert len(results(alone)) == 3 * 4
     assert results(both) == results(alone)
     assert same["cells"] == report["cells"]
     assert nothing_left_behind()

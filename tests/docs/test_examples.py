@@ -39,7 +39,7 @@ def test_examples_train_together(tmp_path):
     assert all('"supcon"' in cell.read_text() for cell in cells)
 
 
-@pytest.mark.parametrize(("name", "count"), [("gmu", 22), ("supcon", 18)])
+@pytest.mark.parametrize(("name", "count"), [("gmu", 24), ("supcon", 18)])
 def test_check_plugin_passes(name, count):
     results = check_plugin(name, manager=toy_manager(modules=["mer_gmu", "mer_supcon"]))
     assert [row for row in results if row.verdict == "FAILED"] == []
