@@ -40,7 +40,6 @@ def main() -> None:
         manager=registry.manager(),
         out=Path(sys.argv[1]),
         jobs=None,
-        force=True,
         listener=listen,
     )
     passed["imported"] = round(time.perf_counter() - STARTED, 2)

@@ -48,8 +48,8 @@ def first_step() -> None:
     """Store how long a run on the demo takes to its first step, the cache being warm."""
     before, told = machine(), []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(FIRST_STEPS + 1):
-            command = [sys.executable, str(HERE / "first_step.py"), f"{folder}/run"]
+        for number in range(FIRST_STEPS + 1):  # a folder each: workers of the one before may still be ending
+            command = [sys.executable, str(HERE / "first_step.py"), f"{folder}/{number}"]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             told.append(json.loads(done.stdout.splitlines()[-1]))
     warm = told[1:]  # the first one fills the cache
