@@ -11,7 +11,6 @@ from accelerate.utils import InitProcessGroupKwargs
 
 from mer_core.choices import Precision
 from mer_core.errors import SpecError
-from mer_core.memory import keep_freed_memory
 from mer_core.spec import PipelineSpec
 
 _MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -32,8 +31,6 @@ def make_accelerator(device: str, spec: PipelineSpec) -> Accelerator:
         raise SpecError("train.precision: float16 needs a GPU", hint="Use --precision bfloat16 or float32.")
     # Accelerate keeps the first device and precision of a process, and ignores or refuses another.
     AcceleratorState._reset_state(reset_partial_state=True)
-    if on_cpu:
-        keep_freed_memory()
     patient = InitProcessGroupKwargs(timeout=timedelta(days=1))  # others wait while the first process prepares
     return Accelerator(cpu=on_cpu, mixed_precision=_MIXED[arithmetic(spec, on_cpu=on_cpu)], kwargs_handlers=[patient])
 
