@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mer_core.audit.finding import Finding, Severity, some
 from mer_core.audit.sound import Measured
 from mer_core.data.folds import Fold
 from mer_core.types import Utterance
@@ -35,6 +36,17 @@ class Subject:
     sounds: Sequence[Measured]
     listed: Sequence[Utterance]
     published: Counts = field(default_factory=dict)
+
+    def finding(self, check: str, severity: Severity, message: str, indices: Sequence[int]) -> Finding:
+        """Return what a check found of the utterances at `indices`."""
+        return Finding(
+            severity=severity,
+            check=check,
+            message=message,
+            count=len(indices),
+            total=len(self.utterances),
+            examples=some(self.ids(indices)),
+        )
 
     def ids(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> list[str]:
         """Return the ids of the utterances at `indices`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import binomtest
 
-from mer_core.audit.finding import Finding, Severity, share, some
+from mer_core.audit.finding import Finding, share
 from mer_core.audit.subject import Subject
 
 CHECK = "tags in the text"
@@ -43,9 +43,9 @@ def check(subject: Subject) -> Iterator[Finding]:
         is_grave = tag in left and count >= NEARLY_ALWAYS * len(indices)
         told = f"{tag} is {label} in {share(count, len(indices))} of its utterances; {100 * prior:.1f} % of all are. "
         remedy = _IN_THE_TEXT if tag in left else _TAKEN_OUT
-        yield _finding(subject, "severe" if is_grave else "warning", told + remedy, indices)
+        yield subject.finding(CHECK, "severe" if is_grave else "warning", told + remedy, indices)
     if idle:
-        yield _finding(subject, "note", *_idle(idle))
+        yield subject.finding(CHECK, "note", *_idle(idle))
 
 
 def _holders(texts: Sequence[str | None]) -> dict[str, list[int]]:
@@ -63,14 +63,3 @@ def _idle(holders: dict[str, list[int]]) -> tuple[str, list[int]]:
     more = " …" if len(holders) > 5 else ""
     message = f"the text has tags that go with no label in particular: {named}{more}."
     return message, sorted({i for held in holders.values() for i in held})
-
-
-def _finding(subject: Subject, severity: Severity, message: str, indices: Sequence[int]) -> Finding:
-    return Finding(
-        severity=severity,
-        check=CHECK,
-        message=message,
-        count=len(indices),
-        total=len(subject.utterances),
-        examples=some(subject.ids(indices)),
-    )
