@@ -14,7 +14,7 @@ from mer_core.data.examples import Examples
 from mer_core.data.folds import Fold
 from mer_core.errors import RunError
 from mer_core.events import CellEnded, CellEvent, CellStarted, InCell
-from mer_core.files import write_json, write_text
+from mer_core.files import remove_half_written, write_json, write_text
 from mer_core.manager import PluginManager
 from mer_core.optimism import ON_TEST, chosen_on_test
 from mer_core.pipeline import Pipeline
@@ -99,6 +99,8 @@ class CellRunner:
     def _run(self, task: CellTask, listener: Callable[[CellEvent], None]) -> None:
         spec, examples, seed, fold = self.spec, self.examples, task.seed, task.fold
         cell = self.run.cell(seed, fold.name)
+        if ranks.is_first():
+            remove_half_written(cell.folder)
         training = Training(
             spec=spec,
             manager=self.manager,

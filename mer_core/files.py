@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,31 @@ from mer_core.errors import RunError
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written there takes its place when the block ends well.
+    """Yield a temporary path near `path`; what was written there takes its place when the block ends well.
+
+    It lies in a folder of its own: some libraries make a temporary file beside the one that they write.
 
     Raises:
         RunError: the disk is full, or the folder cannot be written to; the temporary file is gone.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        aside.replace(path)
+        folder.mkdir(parents=True)
+        yield folder / path.name
+        (folder / path.name).replace(path)
     except OSError as cause:
         raise RunError(
             f"{path} could not be written: {cause.strerror or cause}",
             hint="Make room or choose another place, then run again with --resume.",
         ) from cause
     finally:
-        with suppress(OSError):  # where it was never made, or its folder is no folder
-            aside.unlink()
+        shutil.rmtree(folder, ignore_errors=True)  # it may never have been made
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what `written_aside` left in a folder when its process was killed."""
+    for left in folder.glob(".*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -21,7 +21,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
     # A clone where two names share memory: safetensors refuses aliases.
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with written_aside(path) as aside:
+        aside.touch()
+        mode = aside.stat().st_mode  # as the user's files are: safetensors lets nobody else read
         try:
             save_file(copies, aside, metadata)
+            aside.chmod(mode)
         except SafetensorError as cause:  # how safetensors tells of a full disk
             raise OSError(str(cause)) from cause

@@ -50,7 +50,7 @@ class RowsRunner:
                 predictions = read_predictions(cell.predictions)
                 listener(CellEnded(scalars(evaluate(runner.spec, runner.manager, predictions))))
                 return
-            _clear(cell.folder)
+            (cell.folder / ERROR_FILE).unlink(missing_ok=True)
             try:
                 runner(task, listener)
             except Exception as error:
@@ -61,12 +61,6 @@ class RowsRunner:
 def reason(error: Exception) -> str:
     """Return what is shown of an error in a cell."""
     return str(error) if isinstance(error, MerError) else f"{type(error).__name__}: {error}"
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a killed process left half written, and the error of an earlier try."""
-    for path in [*folder.glob(".*.tmp"), folder / ERROR_FILE]:
-        path.unlink(missing_ok=True)
 
 
 def _keep(cell: Cell, error: Exception) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mer_core.errors import RunError
-from mer_core.files import read_json, write_json, write_text, written_aside
+from mer_core.files import read_json, remove_half_written, write_json, write_text, written_aside
 
 
 def names(folder):
@@ -74,13 +74,15 @@ def test_a_kill_in_the_middle_keeps_the_old_file(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from mer_core.files import written_aside\n"
         "with written_aside(Path(sys.argv[1])) as aside:\n"
-        "    aside.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+        "    aside.write_text('half')\n"
+        "    aside.with_name('.a-librarys-own').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
-    write_text(path, "new")
-    assert path.read_text() == "new"
+    assert len(names(tmp_path)) == 2
+    remove_half_written(tmp_path)
+    assert (names(tmp_path), path.read_text()) == (["x"], "old")
 
 
 def test_many_writers_at_once_leave_one_whole_file(tmp_path):

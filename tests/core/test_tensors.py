@@ -18,6 +18,12 @@ def test_tensors_come_back_also_where_they_share_memory(tmp_path):
     assert all(torch.equal(read[name], given[name]) for name in given)
 
 
+def test_the_file_may_be_read_by_whom_the_users_files_may_be_read(tmp_path):
+    (tmp_path / "any").touch()
+    save_tensors(tmp_path / "t.safetensors", {"x": torch.ones(3)})
+    assert (tmp_path / "t.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 LIMITED = """
 import resource, sys, torch
 from pathlib import Path
