@@ -79,7 +79,6 @@ def compose(
     widths = {"input_dims": input_dims} | ({"num_classes": num_classes} if scores else {})
     fusion = build(manager, "fusion", spec.fusion, path="fusion", **widths)
     fused_dim = int(fusion.output_dim)
-    classifier = [nn.Dropout(spec.train.dropout)] + ([] if scores else [nn.Linear(fused_dim, num_classes)])
     tasks = {
         task.use: build(
             manager,
@@ -92,6 +91,8 @@ def compose(
         )
         for task in spec.aux
     }
+    # After the tasks: the order decides which random numbers a part starts from, and with them every stored figure.
+    classifier = [nn.Dropout(spec.train.dropout)] + ([] if scores else [nn.Linear(fused_dim, num_classes)])
     return Pipeline(
         encoders=encoders,
         fusion=fusion,

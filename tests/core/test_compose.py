@@ -30,6 +30,20 @@ def test_widths_are_handed_from_part_to_part(manager):
     assert pipeline.class_weight_C.tolist() == [1.0] * 7
 
 
+def test_parts_draw_their_first_weights_in_one_order_so_that_stored_figures_stay_what_they_are(manager):
+    torch.manual_seed(7)
+    pipeline = composed(manager, aux=[{"use": "toy"}])
+    torch.manual_seed(7)
+    parts = {f"encoders.{modality}": {"modality": modality} for modality in ("audio", "text")}
+    made = [build(manager, "encoder", PartSpec(use="toy", **options), path=path) for path, options in parts.items()]
+    input_dims = {encoder.modality: encoder.output_dim for encoder in made}
+    fusion = build(manager, "fusion", PartSpec(use="toy"), path="fusion", input_dims=input_dims)
+    widths = {"fused_dim": fusion.output_dim, "num_classes": 4, "input_dims": input_dims}
+    task = build(manager, "aux", PartSpec(use="toy"), path="aux.toy", **widths)
+    assert torch.equal(pipeline.tasks["toy"].head.weight, task.head.weight)
+    assert torch.equal(pipeline.classifier[1].weight, nn.Linear(fusion.output_dim, 4).weight)
+
+
 def test_an_encoder_of_another_modality_is_refused(manager):
     encoders = {"text": {"use": "toy", "modality": "audio"}}
     with pytest.raises(SpecError, match=r'encoders.text: "toy" encodes audio, not text'):
