@@ -149,10 +149,10 @@ def _kills(results: dict[str, dict[str, Any]]) -> list[str]:
     same = "the same, byte for byte" if taken["same"] else "not the same"
     return [
         "## `mer reproduce`, killed\n",
-        f"`{taken['command']}`: toy parts, two folds at a time, {taken['kills']} calls one after the other, each to be",
-        f"killed (SIGKILL) at a moment drawn evenly from the {taken['undisturbed_s']:.0f} s of an undisturbed call.",
-        f"{len(taken['killed_after_s'])} were still at work then; {taken['ended_before']} had come to their end. The",
-        f"{taken['files']} files that were left (predictions, weights, histories, the table) and those of the",
+        f"`{taken['command']}`: toy parts, two folds at a time; calls are killed (SIGKILL) at a moment drawn evenly",
+        f"from the {taken['undisturbed_s']:.0f} s of an undisturbed one, until {taken['kills']} were at work then. A",
+        f"table that is done is followed by another: {taken['tables']} in all. The {taken['files']} files of each",
+        "(predictions, weights, histories, the table) and those of the",
         f"undisturbed call are {same}.",
         "",
     ]

@@ -30,7 +30,9 @@ def lines(table: Data) -> Iterator[str]:
     for unit, groups in dict.fromkeys((row["unit"], row["groups"]) for row in table["rows"] if "unit" in row):
         yield f"intervals and p: {groups} {unit}s, resampled"
     if table["protocol"]:
-        yield f"protocol: {table['protocol']['name']} ({table['protocol']['hash'][:8]})"
+        folds = dict.fromkeys(row["folds_hash"][:8] for row in table["rows"] if "folds_hash" in row)
+        named = f"{table['protocol']['name']} ({', folds '.join([table['protocol']['hash'][:8], *folds])})"
+        yield f"protocol: {named}"
     yield from table["notes"]
     ceilings: Mapping[str, float] = next((row["ceilings"] for row in table["rows"] if row.get("ceilings")), {})
     if ceilings:

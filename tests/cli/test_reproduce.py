@@ -54,7 +54,9 @@ def test_it_prints_the_table_with_what_was_published_and_the_paired_test(reprodu
     assert shown["both"][3] == "50.00", "published"
     assert shown["nearest transcript"]
     assert re.findall(r"^both - text only +(\w+)", out, re.MULTILINE) == ["UA", "WA"]
+    protocol, folds = both["protocol"], both["folds_hash"]
     for line in (
+        f"protocol: {protocol['name']} ({protocol['hash'][:8]}, folds {folds[:8]})",
         "both: ours",
         "published: a paper; one split",
         "both, published: a book",

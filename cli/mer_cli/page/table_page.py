@@ -38,9 +38,14 @@ def _sections(table: Data) -> list[Section]:
     done = {row["title"]: row["cells"] for row in table["rows"] if "cells" in row}
     name = table["name"]
     strips = [plots.rows(done, f"rows-{name}")] if done else []
-    main = Section(f"table-{name}", table["title"], list(tables.lines(table)), list(tables.shown(table)), strips)
+    systems, *others = tables.shown(table)
     matrices = [matrix for row in table["rows"] if "cells" in row for matrix in _confusion(row)]
-    return [main, Section(f"confusion-{name}", f"Confusion, table {name}", tables=matrices)]
+    return [
+        Section(f"table-{name}", table["title"], tables=[systems], plots=strips),
+        Section(f"words-{name}", f"Table {name} in words", list(tables.lines(table))),
+        Section(f"parts-{name}", f"Kinds, pairs, optimism, table {name}", tables=others),
+        Section(f"confusion-{name}", f"Confusion, table {name}", tables=matrices),
+    ]
 
 
 def _confusion(row: Data) -> list[Table]:
