@@ -122,7 +122,10 @@ def _connected(address: str | None) -> Iterator[Any]:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, ValueError, RuntimeError) as cause:
         where = f"cluster {address}" if address else "Ray on this machine"
-        raise RunError(f"{where} cannot be used: {cause}", hint="Give another --address, or leave it out. Where the cluster asks for a token: RAY_AUTH_MODE=token.") from cause
+        raise RunError(
+            f"{where} cannot be used: {cause}",
+            hint="Give another --address, or leave it out. Where the cluster asks for a token: RAY_AUTH_MODE=token.",
+        ) from cause
     try:
         yield ray
     finally:
