@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from mer_core.cells import CellRunner, CellTask
 from mer_core.errors import MerError, RunError
