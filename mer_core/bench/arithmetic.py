@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+from torch.utils import flop_counter as _flop_counter
 
 from mer_core.choices import Precision
 
+flop_counter: Any = _flop_counter  # part of it is untyped
 DATA_SHEET = {"H200": 989.4e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989.4e12, "A100": 312e12}
 """FLOP/s in bfloat16 or float16 without sparsity by what a GPU's name contains (its maker's data sheet); the first
 that fits counts."""
@@ -48,9 +49,9 @@ def count(work: Callable[[], None]) -> int:
         aten._scaled_dot_product_flash_attention_for_cpu: _attention,
         aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
     }
-    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+    with flop_counter.FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
         work()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def peak(device: torch.device, precision: Precision) -> float:
@@ -66,7 +67,8 @@ def peak(device: torch.device, precision: Precision) -> float:
 def _measured(device: torch.device, dtype: torch.dtype) -> float:
     size = SIZES["cuda" if device.type == "cuda" else "cpu"]
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    taken_s, ends_s = [], time.perf_counter() + MEASURED_S
+    taken_s: list[float] = []
+    ends_s = time.perf_counter() + MEASURED_S
     while len(taken_s) < 2 or time.perf_counter() < ends_s:  # the first one warms up
         taken_s.append(_seconds(a, b))
     return 2 * size**3 / min(taken_s)
@@ -81,8 +83,8 @@ def _seconds(a: Tensor, b: Tensor) -> float:
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query, key, value)  # shapes: the counter hands these over
+    return int(flop_counter.sdpa_flop_count(query, key, value))  # shapes: the counter hands these over
 
 
 def _attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_backward_flop_count(gradient, query, key, value)
+    return int(flop_counter.sdpa_backward_flop_count(gradient, query, key, value))
