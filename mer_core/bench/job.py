@@ -69,8 +69,10 @@ class Clock:
     steps_s: list[float] = field(default_factory=list)
 
     def __call__(self, event: CellEvent) -> None:
-        """Take the time of a step's end."""
+        """Take the time of a step's end; no step waits for a GPU, so the last one is waited for here."""
         if isinstance(event, Stepped):
+            if event.step == event.steps and torch.cuda.is_initialized():
+                torch.cuda.synchronize()
             self.steps_s.append(time.perf_counter() - self.started_s)
 
 

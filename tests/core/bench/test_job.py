@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mer_core.bench import arithmetic
-from mer_core.bench.job import Job, measure
+from mer_core.bench.job import Clock, Job, measure
+from mer_core.events import Stepped
 
 TINY = {"size": "tiny", "utterances": 6, "batch_size": 3}
 
@@ -65,3 +66,16 @@ def test_the_loop_trains_what_the_trainer_trains(monkeypatch):
     measure(Job(**TINY, kind="loop"))
     assert trained == seen
     assert len(seen) == 2
+
+
+def test_the_work_a_gpu_has_still_to_do_after_the_last_step_is_in_its_time(monkeypatch):
+    now, clock = [0.0], Clock(started_s=0.0)
+    monkeypatch.setattr("mer_core.bench.job.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: now.__setitem__(0, now[0] + 5.0))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    clock(Stepped(1, 2))
+    clock(Stepped(2, 2))
+    assert clock.steps_s == [0.0, 5.0]
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    clock(Stepped(2, 2))
+    assert clock.steps_s[-1] == 5.0
