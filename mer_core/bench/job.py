@@ -71,7 +71,7 @@ class Clock:
     def __call__(self, event: CellEvent) -> None:
         """Take the time of a step's end; no step waits for a GPU, so the last one is waited for here."""
         if isinstance(event, Stepped):
-            if event.step == event.steps and torch.cuda.is_initialized():
+            if event.step == event.steps and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 torch.cuda.synchronize()
             self.steps_s.append(time.perf_counter() - self.started_s)
 
