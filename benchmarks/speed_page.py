@@ -8,6 +8,14 @@ BENCHES = ("float32", "usual", "bf16", "scoring", "gpu")
 FIRST_STEP_S = 6
 UNMEASURED_GPU = "| base size, batch 32, one GPU, bfloat16 | `tuned` bf16 | not measured: no GPU in reach | | | 3 | |"
 
+BOUNDS = [
+    "The arithmetic of our side (matrix products, convolutions, attention), as a share of what a large matrix",
+    "product reaches on the same machine in the same minute ([how](how-to/speed.md)). The same work at that peak would",
+    "give the last column: no larger ratio is possible without less arithmetic.\n",
+    "| work | against | share of the peak, % | ratio | ratio at the peak |",
+    "|---|---|---|---|---|",
+]
+
 
 def speed(results: dict[str, dict[str, Any]]) -> list[str]:
     """Return the lines of the section; none where nothing was measured."""
@@ -15,6 +23,7 @@ def speed(results: dict[str, dict[str, Any]]) -> list[str]:
     if not stored:
         return []
     lines = [line for of_one in stored.values() for line in map(_row, of_one["rows"].values())]
+    bounded = [line for of_one in stored.values() for line in map(_bound, of_one["rows"].values()) if line]
     return [
         "## Speed\n",
         "Taken by `python benchmarks/speed.py --peer FILE`. A ratio is of one repeat; the median is shown with the",
@@ -25,6 +34,7 @@ def speed(results: dict[str, dict[str, Any]]) -> list[str]:
         *lines,
         *([] if "gpu" in stored else [UNMEASURED_GPU]),
         "",
+        *([*BOUNDS, *bounded, ""] if bounded else []),
         *(f"`{of_one['command']}`, {_machine(of_one['machine'])}.\n" for of_one in stored.values()),
         *_shares(stored),
         *_first_step(results.get("speed-first-step")),
@@ -36,6 +46,15 @@ def _row(row: dict[str, Any]) -> str:
     asked = f"{'at most' if row['is_cost'] else 'at least'} {row['bound']:g}"
     speeds = f"{row['utterances_per_second']:.3g} | {row['others_utterances_per_second']:.3g}"
     return f"| {row['work']} | {row['against']} | {speeds} | {spread} | {asked} | {'yes' if row['met'] else 'no'} |"
+
+
+def _bound(row: dict[str, Any]) -> str:
+    """Return how near our side came to the machine's peak; nothing for a cost, whose sides are both ours."""
+    share = row.get("utilisation")
+    if share is None or row["is_cost"]:
+        return ""
+    ratio = row["ratio"]
+    return f"| {row['work']} | {row['against']} | {100 * share:.0f} | {ratio:.2f} | {ratio / share:.2f} |"
 
 
 def _machine(machine: dict[str, Any]) -> str:

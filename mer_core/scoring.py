@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -14,7 +15,8 @@ from accelerate import Accelerator
 
 from mer_core import ranks
 from mer_core.data.batches import plan_scoring
-from mer_core.data.examples import Examples, device_of, loader, to_device
+from mer_core.data.examples import Examples, device_of
+from mer_core.data.loading import on_device
 from mer_core.errors import RunError
 from mer_core.files import write_text
 from mer_core.pipeline import Pipeline
@@ -34,14 +36,14 @@ def predict(
     lengths = examples.lengths
     plan = plan_scoring(range(len(indices)), [lengths[i] for i in indices], batch_size=SCORING_BATCH)
     plan = plan[ranks.rank() :: ranks.world()]
-    p_NC = torch.zeros(len(indices), len(examples.classes))
-    batches = loader(pipeline, examples, [[indices[i] for i in part] for part in plan])
-    for part, batch in zip(plan, batches, strict=True):
-        with accelerator.autocast() if accelerator else torch.autocast("cpu", enabled=False):
-            logits_BC = pipeline(to_device(batch, device_of(pipeline))).logits_BC
-        p_NC[part] = logits_BC.float().softmax(-1).cpu()
+    p_NC, device = torch.zeros(len(indices), len(examples.classes)), device_of(pipeline)
+    with closing(on_device(pipeline, examples, [[indices[i] for i in part] for part in plan], device)) as batches:
+        for part, batch in zip(plan, batches, strict=True):
+            with accelerator.autocast() if accelerator else torch.autocast("cpu", enabled=False):
+                logits_BC = pipeline(batch).logits_BC
+            p_NC[part] = logits_BC.float().softmax(-1).cpu()
     pipeline.train(was_training)
-    p_NC = ranks.total(p_NC.to(device_of(pipeline))).cpu()
+    p_NC = ranks.total(p_NC.to(device)).cpu()
     chosen = [examples.utterances[i] for i in indices]
     return Predictions([u.id for u in chosen], examples.classes, [u.label or "" for u in chosen], p_NC)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mer_core import ranks
 from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from mer_core.data.batches import padding, plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
+from mer_core.data.loading import on_device
 from mer_core.diagnosis.gradients import gradient_cosines
 from mer_core.errors import RunError
 from mer_core.events import CellEvent, EpochEnded, Stepped
@@ -26,6 +27,7 @@ from mer_core.optimism import ON_TEST
 from mer_core.pipeline import Pipeline
 from mer_core.seeds import derive_seed, seed_everything
 from mer_core.spec import TrainSpec
+from mer_core.types import Batch
 
 
 @dataclass(slots=True)
@@ -127,30 +129,43 @@ class Trainer:
         seed_everything(*self.seed_parts, "epoch", epoch, *([ranks.rank()] if ranks.rank() else []))
         model.train()
         pipeline = self.accelerator.unwrap_model(model)
-        batches = iter(loader(pipeline, examples, [batch for step in steps for batch in step]))
+        planned = [batch for step in steps for batch in step]
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.accelerator.device))
-        for number, step in enumerate(steps):
-            size = sum(map(len, step))
-            for part, indices in enumerate(step):
-                batch = to_device(next(batches), self.accelerator.device)
-                generator = torch.Generator().manual_seed(derive_seed(*self.seed_parts, epoch, number, part))
-                last = part == len(step) - 1
-                with nullcontext() if last else self.accelerator.no_sync(model):  # processes exchange gradients once
-                    with self.accelerator.autocast():
-                        output = model(batch, generator)
-                    # The mean over the utterances of the step, however they are spread over its batches.
-                    self.accelerator.backward(output.total * (len(indices) / size))
-                for name, loss in output.losses.items():
-                    sums[name] += loss.detach() * len(indices)
-            self.accelerator.clip_grad_norm_(model.parameters(), self.spec.clip_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            self.listener(Stepped(number + 1, len(steps)))
-        total = sum(len(batch) for step in steps for batch in step)
+        with closing(on_device(pipeline, examples, planned, self.accelerator.device)) as batches:
+            for number, step in enumerate(steps):
+                self._step(model, batches, step, (epoch, number), sums)
+                self.accelerator.clip_grad_norm_(model.parameters(), self.spec.clip_norm)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+                self.listener(Stepped(number + 1, len(steps)))
+        # Here the device is waited for, once an epoch.
+        total = sum(map(len, planned))
         losses = {name: float(ranks.mean(value)) / total for name, value in sums.items()}
         self._check_finite(losses, epoch)
         return losses
+
+    def _step(
+        self,
+        model: Any,
+        batches: Iterator[Batch],
+        step: list[list[int]],
+        place: tuple[int, int],
+        sums: dict[str, Tensor],
+    ) -> None:
+        """Gather a step's gradients, and add its losses to `sums`. Nothing in it may wait for the device."""
+        size = sum(map(len, step))
+        for part, indices in enumerate(step):
+            batch = next(batches)
+            generator = torch.Generator().manual_seed(derive_seed(*self.seed_parts, *place, part))
+            last = part == len(step) - 1
+            with nullcontext() if last else self.accelerator.no_sync(model):  # processes exchange gradients once
+                with self.accelerator.autocast():
+                    output = model(batch, generator)
+                # The mean over the utterances of the step, however they are spread over its batches.
+                self.accelerator.backward(output.total * (len(indices) / size))
+            for name, loss in output.losses.items():
+                sums[name] += loss.detach() * len(indices)
 
     def _cosines(self, pipeline: Pipeline, examples: Examples, probe: Sequence[int], epoch: int) -> dict[str, float]:
         """Return how far each auxiliary task agrees with the main loss after an epoch, on the same batch every time."""

@@ -63,8 +63,11 @@ def bench(
     write_json(out, {"command": shlex.join(["mer", *ctx.obj]), "machine": before, "repeats": repeats} | taken)
     console.table(_ratios(taken["rows"]))
     for title, jobs in taken["jobs"].items():
-        if shares := jobs[-1]["told"].get("shares"):
-            console.table(_shares(title, jobs[-1]["told"], shares))
+        told = jobs[-1]["told"]
+        if shares := told.get("shares"):
+            console.table(_shares(title, told, shares))
+        if "flops" in told:
+            console.line(_arithmetic(title, told))
     console.line(f"written to: {out}")
 
 
@@ -113,3 +116,9 @@ def _shares(title: str, told: Mapping[str, Any], shares: Mapping[str, float]) ->
 
     front_end = f"read, loaded and front end: {told['prepare_s']:.1f} s before; padding {told['padding']:.3f}"
     return Table(["part", "%"], [[part, percent(share)] for part, share in shares.items()], f"{title}\n{front_end}")
+
+
+def _arithmetic(title: str, told: Mapping[str, Any]) -> str:
+    speed, most = (flops / 1e9 for flops in (told["flops"] / told["seconds"], told["peak_flops"]))
+    share = f"{percent(told['utilisation'])} % of this machine's {most:,.0f}"
+    return f"arithmetic of {title}: {told['flops'] / 1e12:,.3g} TFLOP, {speed:,.0f} GFLOP/s, {share}"

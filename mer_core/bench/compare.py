@@ -51,8 +51,9 @@ class Comparison:
     def _one(self, one: Run, *, last: bool) -> Ran:
         if one.side != "mer":
             return run([sys.executable, str(self.peers[one.side]), *one.arguments], env=self.env)
-        watched = last and one.job.get("kind", "train") == "train" and one.job.get("device", "cpu") == "cpu"
-        return ours({**one.job, "watched": watched}, env=self.env)
+        kind, on_cpu = one.job.get("kind", "train"), one.job.get("device", "cpu") == "cpu"
+        told_more = {"watched": last and kind == "train" and on_cpu, "counted": last and kind != "loop"}
+        return ours({**one.job, **told_more}, env=self.env)
 
 
 def _result(row: Row, first: list[Ran], second: list[Ran]) -> dict[str, Any]:
@@ -72,4 +73,5 @@ def _result(row: Row, first: list[Ran], second: list[Ran]) -> dict[str, Any]:
         "others_utterances_per_second": statistics.median(one.speed for one in other),
         "peak_gib": max(one.peak_gib for one in mine),
         "others_peak_gib": max(one.peak_gib for one in other),
+        "utilisation": mine[-1].told.get("utilisation"),
     }

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from accelerate import Accelerator
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from mer_core.bench.arithmetic import utilisation
 from mer_core.bench.stopwatch import LOADING, OPTIMISER, Stopwatch
 from mer_core.choices import Precision
 from mer_core.data.batches import plan_epoch
@@ -21,6 +24,7 @@ from mer_core.data.examples import Examples, loader, to_device
 from mer_core.data.folds import Fold
 from mer_core.data.prepare import prepare
 from mer_core.data.store import FeatureStore
+from mer_core.device import arithmetic
 from mer_core.events import CellEvent, Stepped, silent
 from mer_core.experiment import Experiment, Shared
 from mer_core.optim import make_optimizer
@@ -31,10 +35,13 @@ from mer_core.scoring import predict
 from mer_core.seeds import derive_seed
 from mer_core.train import Trainer
 from mer_core.training import Training
+from mer_core.types import Batch
 
 PIPELINE = "bench"
 SEED_PARTS = (1, "all")
 Kind = Literal["train", "loop", "score"]
+Work = Callable[[], None]
+"""What was timed, to be done once more; of a training without the optimiser, which has nothing to count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,8 @@ class Job:
     aux: bool = True
     watched: bool = False
     """Also say where the time goes; on a GPU that slows the epoch down."""
+    counted: bool = False
+    """Also say what share of the machine's arithmetic was used: the work is done once more, counted and not timed."""
 
 
 @dataclass(slots=True)
@@ -60,18 +69,24 @@ class Clock:
     steps_s: list[float] = field(default_factory=list)
 
     def __call__(self, event: CellEvent) -> None:
-        """Take the time of a step's end."""
+        """Take the time of a step's end; no step waits for a GPU, so the last one is waited for here."""
         if isinstance(event, Stepped):
+            if event.step == event.steps and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                torch.cuda.synchronize()
             self.steps_s.append(time.perf_counter() - self.started_s)
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """Return the job's utterances per second with what belongs to them: seconds, front end, padding, shares."""
+    """Return the job's utterances per second with what belongs to them: seconds, front end, padding, shares, FLOP."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         training = _training(job, Path(folder))
         prepare_s = time.perf_counter() - started
-        told = {"train": _train, "loop": _loop, "score": _score}[job.kind](job, training)
+        told, work = {"train": _train, "loop": _loop, "score": _score}[job.kind](job, training)
+        if job.counted:
+            device = torch.device(job.device)
+            precision = arithmetic(training.spec, on_cpu=device.type == "cpu")
+            told |= utilisation(work, told["seconds"], device, precision)
     return {"utterances_per_second": job.utterances / told["seconds"], "prepare_s": prepare_s} | told
 
 
@@ -101,7 +116,7 @@ def _training(job: Job, folder: Path) -> Training:
     )
 
 
-def _train(job: Job, training: Training) -> dict[str, Any]:
+def _train(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
     """One epoch by the project's own trainer, from its first step's start to its last one's end."""
     pipeline, clock = training.compose(), Clock()
     trainer = training.trainer(clock)
@@ -114,12 +129,19 @@ def _train(job: Job, training: Training) -> dict[str, Any]:
         clock.started_s = time.perf_counter()
 
     progress = trainer.fit(pipeline, training.examples, training.fold.train, started=begin)
-    return {
+    told = {
         "seconds": clock.steps_s[-1],
         "losses": progress.history[-1]["losses"],
         "shares": watch.shares if job.watched else {},
         "padding": padding(training),
     }
+
+    def again() -> None:
+        for number, batch in enumerate(loader(pipeline, training.examples, _plan(training))):
+            _backward(pipeline, to_device(batch, trainer.accelerator.device), number, trainer.accelerator)
+            pipeline.zero_grad()
+
+    return told, again
 
 
 def _watch(watch: Stopwatch, pipeline: Pipeline, trainer: Trainer) -> None:
@@ -149,39 +171,54 @@ def padding(training: Training) -> float:
     return padded / sum(lengths)
 
 
-def _loop(job: Job, training: Training) -> dict[str, Any]:
+def _backward(pipeline: Pipeline, batch: Batch, number: int, accelerator: Accelerator) -> None:
+    with accelerator.autocast():
+        total: Any = pipeline(batch, torch.Generator().manual_seed(number)).total
+    total.backward()
+
+
+def _loop(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
     """The same epoch as somebody would write it by hand, over batches that lie ready in memory."""
     pipeline, accelerator = training.compose(), training.trainer(silent).accelerator
     device = accelerator.device
     pipeline.to(device).train()
     batches = [to_device(batch, device) for batch in loader(pipeline, training.examples, _plan(training))]
     optimizer = make_optimizer(pipeline, training.spec.train)
-    started = time.perf_counter()
-    for number, batch in enumerate(batches):
-        with accelerator.autocast():
-            total = pipeline(batch, torch.Generator().manual_seed(number)).total
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(pipeline.parameters(), training.spec.train.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return {"seconds": time.perf_counter() - started}
+
+    def work() -> None:
+        for number, batch in enumerate(batches):
+            _backward(pipeline, batch, number, accelerator)
+            torch.nn.utils.clip_grad_norm_(pipeline.parameters(), training.spec.train.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return {"seconds": _seconds(work)}, work
 
 
-def _score(job: Job, training: Training) -> dict[str, Any]:
+def _score(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
     """Predict every utterance from its recording and words, with an empty store when the clock starts."""
     pipeline = training.compose()
     accelerator = training.trainer(silent).accelerator
-    pipeline.to(accelerator.device)
+    # torch's counter of operations looks for the gradients of what has any, and inference mode has none.
+    pipeline.to(accelerator.device).requires_grad_(False)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory(dir=training.folder) as store:
+            examples = _prepared(training, pipeline, FeatureStore(Path(store)))
+            predict(pipeline, examples, training.fold.train, accelerator=accelerator)
+
+    return {"seconds": _seconds(work)}, work
+
+
+def _seconds(work: Work) -> float:
     started = time.perf_counter()
-    examples = _prepared(training, pipeline)
-    predict(pipeline, examples, training.fold.train, accelerator=accelerator)
-    return {"seconds": time.perf_counter() - started}
+    work()
+    return time.perf_counter() - started
 
 
-def _prepared(training: Training, pipeline: Pipeline) -> Examples:
+def _prepared(training: Training, pipeline: Pipeline, store: FeatureStore) -> Examples:
     known = training.examples
-    store = FeatureStore(training.folder / "store")
     examples, _ = prepare(pipeline, known.utterances, store, classes=known.classes, may_lack=training.spec.may_lack)
     return examples

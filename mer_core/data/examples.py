@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mer_core.data.context import seen_by
@@ -14,7 +15,12 @@ from mer_core.data.speakers import Spreads, normalised, normalised_names, spread
 from mer_core.data.store import Store
 from mer_core.pipeline import Pipeline
 from mer_core.protocols import Encoder
+from mer_core.transfer import send
 from mer_core.types import Batch, Prepared, Utterance
+
+
+class NotKeptError(LookupError):
+    """The store has an item no more, and it may not be prepared here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Examples:
     """By encoder, of those whose features are normalised by speaker."""
     shares: Sequence[Sequence[float]] | None = None
     """Of the classes in the raters' votes, where the main loss is trained on them."""
+    prepares: bool = True
+    """Whether what the store has no more is prepared again; a thread may not do it, and gets `NotKeptError`."""
 
     @property
     def lengths(self) -> list[int]:
@@ -52,6 +60,8 @@ class Examples:
         kept = self.store.get(key)
         if kept is not None:
             return {name: tensor.clone() for name, tensor in kept.items()}  # who collates may write to them
+        if not self.prepares:
+            raise NotKeptError(key)
         item = encoder.prepare(seen_by(encoder, utterance))
         self.store.put(key, item, of=f"{modality} of {utterance.id}")
         self.store.flush()
@@ -78,22 +88,28 @@ class Examples:
 
 def loader(pipeline: Pipeline, examples: Examples, batches: Sequence[Sequence[int]]) -> DataLoader[Batch]:
     """Return a loader that yields the batches of these indices in this order."""
-
-    def collate(indices: list[int]) -> Batch:
-        inputs = pipeline.collate([examples.item(i, pipeline) for i in indices])
-        labels_B = torch.tensor([examples.label(i) for i in indices])
-        shares_BC = None if examples.shares is None else torch.tensor([examples.shares[i] for i in indices])
-        return Batch([examples.utterances[i] for i in indices], inputs, labels_B, shares_BC)
-
     everything: Sequence[int] = range(len(examples.utterances))
-    return DataLoader(everything, batch_sampler=batches, collate_fn=collate)  # type: ignore[arg-type]
+    return DataLoader(everything, batch_sampler=batches, collate_fn=partial(collated, pipeline, examples))  # type: ignore[arg-type]
+
+
+def collated(pipeline: Pipeline, examples: Examples, indices: Sequence[int]) -> Batch:
+    """Return the batch of these indices."""
+    inputs = pipeline.collate([examples.item(i, pipeline) for i in indices])
+    labels_B = torch.tensor([examples.label(i) for i in indices])
+    shares_BC = None if examples.shares is None else torch.tensor([examples.shares[i] for i in indices])
+    return Batch([examples.utterances[i] for i in indices], inputs, labels_B, shares_BC)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """Return the batch with its tensors on a device."""
-    inputs = {m: {k: v.to(device, non_blocking=True) for k, v in part.items()} for m, part in batch.inputs.items()}
-    shares_BC = None if batch.shares_BC is None else batch.shares_BC.to(device, non_blocking=True)
-    return Batch(batch.utterances, inputs, batch.labels_B.to(device, non_blocking=True), shares_BC)
+    return mapped(batch, lambda x: send(x, device))
+
+
+def mapped(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """Return the batch with each of its tensors changed."""
+    inputs = {m: {name: change(x) for name, x in part.items()} for m, part in batch.inputs.items()}
+    shares_BC = None if batch.shares_BC is None else change(batch.shares_BC)
+    return Batch(batch.utterances, inputs, change(batch.labels_B), shares_BC)
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -19,6 +19,7 @@ def peer(tmp_path):
 def quick(monkeypatch):
     """The project's side answers at once."""
     told = {"utterances_per_second": 5.0, "shares": SHARES, "prepare_s": 1.5, "padding": 1.08}
+    told |= {"seconds": 20.0, "flops": 2.1e12, "peak_flops": 140e9, "utilisation": 0.75}
     monkeypatch.setattr(compare, "ours", lambda job, *, env: Ran(told, 1.0, 2.0))
 
 
@@ -34,10 +35,11 @@ def test_shows_the_ratios_and_where_the_time_goes_and_stores_them(mer, peer, qui
     assert "audio encoder" in done.output
     assert "75.00" in done.output
     assert "1.5 s before; padding 1.080" in done.output
+    assert "2.1 TFLOP, 105 GFLOP/s, 75.00 % of this machine's 140" in done.output
     assert "6 of 6" in done.output
     stored = json.loads(out.read_text())
     assert stored["command"].startswith("mer bench --peer")
-    assert stored["rows"]["tuned"]["ratio"] == 2.5
+    assert (stored["rows"]["tuned"]["ratio"], stored["rows"]["tuned"]["utilisation"]) == (2.5, 0.75)
     assert stored["machine"]["cores"] >= 1
     assert len(stored["jobs"]) == 3
 

@@ -3,11 +3,16 @@
 import sys
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mer_core.testing.toys import toy_manager
+from mer_core.compose import compose
+from mer_core.data.prepare import prepare
+from mer_core.seeds import seed_everything
+from mer_core.spec import PipelineSpec
+from mer_core.testing.toys import toy_manager, toy_table
 from mer_core.types import AudioSpan, Utterance
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -75,3 +80,24 @@ def utterances(tmp_path_factory):
             )
         )
     return made
+
+
+@pytest.fixture
+def main_job(everything, utterances, tiny, store):
+    """wav2vec 2.0, BERT, cross attention, tasks: `main_job(batch_size=2)` gives spec, pipeline and examples."""
+
+    def make(*, store=store, aux=("aux1", "aux2"), **train):
+        names = {"audio": "wav2vec2", "text": "bert"}
+        table = toy_table(
+            encoders={m: {"use": name} | tiny("encoder", name) for m, name in names.items()},
+            fusion={"use": "cross-attn"} | tiny("fusion", "cross-attn"),
+            aux=[{"use": name} for name in aux],
+            train={"epochs": 1, "learning_rate": 1e-3} | train,
+        )
+        spec = PipelineSpec.model_validate(table)
+        seed_everything(0)
+        pipeline = compose(spec, everything, num_classes=2, class_weight_C=None)
+        examples, _ = prepare(pipeline, utterances, store, classes=("ang", "sad"), may_lack=spec.may_lack)
+        return SimpleNamespace(spec=spec, pipeline=pipeline, examples=examples)
+
+    return make

@@ -43,6 +43,13 @@ def test_the_section_on_speed_is_made_of_what_was_measured(figures, stored):
     assert "`mer bench --x`, 2 cores (P), load 0.1 at the start." in page
 
 
+def test_a_row_says_how_near_it_came_to_what_the_machine_can_do(figures, stored):
+    assert "ratio at the peak" not in figures.page(stored | {"speed-float32": bench()})
+    page = figures.page(stored | {"speed-float32": bench(utilisation=0.8)})
+    assert "| fine-tuning | `tuned` float32 | 80 | 2.00 | 2.50 |" in page
+    assert "ratio at the peak" not in figures.page(stored | {"speed-float32": bench(utilisation=0.8, is_cost=True)})
+
+
 def test_a_cost_a_gpu_and_a_first_step(figures, stored):
     first = {"first_step_s": 6.04, "each": [{}] * 5}
     speeds = {

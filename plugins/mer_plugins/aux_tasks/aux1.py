@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_core.config import PluginConfig
+from mer_core.transfer import send
 from mer_core.types import Step
 from mer_plugins.aux_tasks.pairing import require_two
 
@@ -44,7 +45,7 @@ class PairPrediction(nn.Module):
         """Return the cross entropy of the pair's class, over as many new pairs as the batch has utterances."""
         num_utterances = len(step.labels_B)
         order = {
-            modality: torch.randperm(num_utterances, generator=step.generator).to(step.labels_B.device)
+            modality: send(torch.randperm(num_utterances, generator=step.generator), step.labels_B.device)
             for modality in sorted(step.encoded)
         }
         fused_BF = step.fuse({modality: step.encoded[modality].take(index_B) for modality, index_B in order.items()})

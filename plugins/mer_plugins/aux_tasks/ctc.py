@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from mer_core.config import PluginConfig
 from mer_core.errors import SpecError
+from mer_core.transfer import send
 from mer_core.types import Step
 
 _BLANK = 0
@@ -67,6 +68,7 @@ class Transcript(nn.Module):
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """Return the mean over the utterances that are counted."""
         encoded = step.encoded[self.modality]
+        # CTC needs the lengths on the CPU: a GPU is waited for here, once a step.
         frames_B = encoded.mask_BT.sum(1).tolist()
         spelled = [self.spell(utterance.text or "") for utterance in step.utterances]
         counted = [i for i, text in enumerate(spelled) if text and frames_needed(text) <= frames_B[i]]
@@ -74,17 +76,17 @@ class Transcript(nn.Module):
             nothing: Tensor = 0.0 * self.head(encoded.mean_BD()).sum()
             return nothing
         device = encoded.x_BTD.device
-        log_p_BTV = self.head(encoded.take(torch.tensor(counted, device=device)).x_BTD).float().log_softmax(-1)
-        lengths_B = torch.tensor([len(spelled[i]) for i in counted], device=device)
+        log_p_BTV = self.head(encoded.take(send(torch.tensor(counted), device)).x_BTD).float().log_softmax(-1)
+        lengths_B = torch.tensor([len(spelled[i]) for i in counted])
         loss_B = functional.ctc_loss(
             log_p_BTV.transpose(0, 1),
-            torch.tensor([number for i in counted for number in spelled[i]], device=device),
-            torch.tensor([frames_B[i] for i in counted], device=device),
+            send(torch.tensor([number for i in counted for number in spelled[i]]), device),
+            torch.tensor([frames_B[i] for i in counted]),
             lengths_B,
             blank=_BLANK,
             reduction="none",
         )
-        return (loss_B / lengths_B).mean()
+        return (loss_B / send(lengths_B, device)).mean()
 
     def spell(self, text: str) -> list[int]:
         """Return the numbers of a transcript's characters."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_core.config import PluginConfig
+from mer_core.transfer import send
 from mer_core.types import Encoded, Step
 from mer_plugins.aux_tasks.pairing import require_two
 
@@ -42,7 +43,7 @@ class ModalityDropout(nn.Module):
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """Return the cross entropy of the class from what is left."""
         modalities, size = sorted(step.encoded), len(step.labels_B)
-        kept_BM = draw_kept(size, len(modalities), self.probability, step.generator).to(step.labels_B.device)
+        kept_BM = send(draw_kept(size, len(modalities), self.probability, step.generator), step.labels_B.device)
         left = {
             m: Encoded(step.encoded[m].x_BTD.masked_fill(~kept_BM[:, n, None, None], 0.0), step.encoded[m].mask_BT)
             for n, m in enumerate(modalities)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mer_core.errors import SpecError
+from mer_core.transfer import send
 from mer_core.types import Encoded, Step
 
 
@@ -36,7 +37,7 @@ def replace_one(step: Step, same_B: Bool[Tensor, " B"] | None = None) -> tuple[d
         The re-paired encodings, and the index of the utterance that the replaced modality is from.
     """
     labels_B, modalities = step.labels_B, sorted(step.encoded)
-    replaced_B = torch.randint(len(modalities), labels_B.shape, generator=step.generator).to(labels_B.device)
+    replaced_B = send(torch.randint(len(modalities), labels_B.shape, generator=step.generator), labels_B.device)
     partner_B = draw_partner(labels_B, step.generator, same_B)
     own_B = torch.arange(len(labels_B), device=labels_B.device)
     paired = {
@@ -54,7 +55,7 @@ def draw_partner(
     It is the utterance itself where there is no such other.
     """
     size = len(labels_B)
-    draw_BB = torch.rand(size, size, generator=generator).to(labels_B.device)
+    draw_BB = send(torch.rand(size, size, generator=generator), labels_B.device)
     wanted_BB = labels_B[:, None] == labels_B[None, :]
     if same_B is not None:
         wanted_BB = wanted_BB == same_B[:, None]

@@ -76,5 +76,15 @@ def _attend_one(
     return cheap_dropout(weight_HTT, dropout).bmm(value_HTE)
 
 
+def mask(*, device: torch.device, allow_is_bidirectional_skip: bool = False, **options: Any) -> Tensor | None:
+    """Return the attention mask as transformers asks for it: for batches of one length none, but on a GPU always one.
+
+    Whether a batch has padding is known to the GPU alone, and to ask would make every step wait for it.
+    """
+    may_skip = allow_is_bidirectional_skip and device.type == "cpu"
+    made: Tensor | None = sdpa_mask(device=device, allow_is_bidirectional_skip=may_skip, **options)
+    return made
+
+
 AttentionInterface.register(ATTENTION, attend)
-AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+AttentionMaskInterface.register(ATTENTION, mask)

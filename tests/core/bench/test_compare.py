@@ -25,7 +25,7 @@ def speeds(monkeypatch):
     def ours(job, *, env):
         assert env == {"MER_CACHE": "here"}
         kind = job.get("kind", "train") + ("" if job.get("aux", True) else " alone")
-        return answer(kind, {"watched": job["watched"]})
+        return answer(kind, {"watched": job["watched"], "counted": job["counted"], "utilisation": len(ran)})
 
     monkeypatch.setattr(compare, "ours", ours)
     monkeypatch.setattr(compare, "run", lambda command, *, env: answer(command[3]))
@@ -66,6 +66,17 @@ def test_jobs_alternate_and_one_that_two_rows_need_runs_once(speeds):
     assert told == [(number, 6) for number in range(1, 7)]
     ours = next(runs for title, runs in taken["jobs"].items() if title.startswith("mer"))
     assert [one["told"]["watched"] for one in ours] == [False, True]  # once, at the end
+    assert [one["told"]["counted"] for one in ours] == [False, True]
+    assert taken["rows"]["tuned"]["utilisation"] == 5  # ours, of the job that was counted: the sixth
+
+
+def test_what_is_hand_written_is_not_counted_and_a_gpu_not_watched(speeds):
+    speeds |= {"train": [1.0, 1.0], "loop": [1.0], "tuned": [1.0]}
+    taken = take(["overhead", "gpu"], 1)["jobs"]
+    counted = {title: one["told"].get("counted") for title, (one,) in taken.items()}
+    assert sorted(counted.values(), key=str) == [False, None, True, True]
+    (on_gpu,) = next(runs for title, runs in taken.items() if "cuda" in title)
+    assert (on_gpu["told"]["watched"], on_gpu["told"]["counted"]) == (False, True)
 
 
 def test_the_peer_is_asked_for_the_same_job():

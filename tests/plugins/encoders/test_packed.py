@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers.masking_utils import bidirectional_mask_function
 
 from mer_core.types import Utterance
 from mer_plugins.encoders import loading, packed
@@ -108,6 +109,23 @@ def test_off_the_cpu_batches_stay_padded(packs: None, bert_dir: Path, device: st
     encoder = Bert(Bert.Config(checkpoint=str(bert_dir)))
     assert encoder.packs(torch.zeros(1))
     assert not encoder.packs(torch.zeros(1, device=device))
+
+
+@pytest.mark.parametrize(("device", "skipped"), [("cpu", True), ("meta", False)])
+def test_whether_a_batch_has_padding_is_asked_of_a_cpu_alone(device: str, skipped: bool) -> None:
+    real_BT = torch.ones(2, 3, dtype=torch.bool, device=device)
+    mask = packed.mask(
+        batch_size=2,
+        q_length=3,
+        kv_length=3,
+        mask_function=bidirectional_mask_function,
+        attention_mask=real_BT,
+        allow_is_causal_skip=False,
+        allow_is_bidirectional_skip=True,
+        device=real_BT.device,
+    )
+    assert (mask is None) == skipped
+    assert skipped or mask.shape == (2, 1, 3, 3)
 
 
 def test_pack_and_unpack_are_inverses() -> None:
