@@ -21,6 +21,7 @@ def mer_encoders() -> Iterable[Plugin]:
         "wav2vec 2.0 with means over words, syllables, letters or windows",
     )
     yield Plugin("mfcc", f"{_HERE}.encoders.mfcc:Mfcc", "mel-frequency cepstral coefficients")
+    yield Plugin("logmel", f"{_HERE}.encoders.log_mel:LogMel", "log-mel energies")
     yield Plugin("glove", f"{_HERE}.encoders.glove:Glove", "a vector per word, from a file or learned")
     yield Plugin("timed-words", f"{_HERE}.encoders.timed_words:TimedWords", "log-mel energies with the word said then")
     yield Plugin(

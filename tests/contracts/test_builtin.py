@@ -20,6 +20,7 @@ from mer_plugins.corpora.manifest import Manifest
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dialog_sentences import DialogSentences
 from mer_plugins.encoders.glove import Glove
+from mer_plugins.encoders.log_mel import LogMel
 from mer_plugins.encoders.mfcc import Mfcc
 from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
@@ -288,6 +289,11 @@ class TestWav2vec2Segments(EncoderContract):
 class TestMfcc(EncoderContract):
     plugin = Mfcc
     options = {"coefficients": 13, "bands": 20, "speaker_norm": True}
+
+
+class TestLogMel(EncoderContract):
+    plugin = LogMel
+    options = {"bands": 20, "speaker_norm": True}
 
 
 class TestGlove(EncoderContract):
