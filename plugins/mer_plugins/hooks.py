@@ -22,6 +22,9 @@ def mer_encoders() -> Iterable[Plugin]:
     )
     yield Plugin("mfcc", f"{_HERE}.encoders.mfcc:Mfcc", "mel-frequency cepstral coefficients")
     yield Plugin("logmel", f"{_HERE}.encoders.log_mel:LogMel", "log-mel energies")
+    yield Plugin(
+        "egemaps", f"{_HERE}.encoders.egemaps:Egemaps", "the 88 acoustic parameters of eGeMAPS", extra="egemaps"
+    )
     yield Plugin("glove", f"{_HERE}.encoders.glove:Glove", "a vector per word, from a file or learned")
     yield Plugin("timed-words", f"{_HERE}.encoders.timed_words:TimedWords", "log-mel energies with the word said then")
     yield Plugin(

@@ -175,7 +175,7 @@ class EncoderContract(ModuleContract):
         self.saw(", ".join(names) or "none")
 
     def test_fitted_in_any_order(self) -> None:
-        """What `fit` finds does not depend on the order of the utterances, changes none, and is stored with the weights.
+        """What `fit` finds depends on no order of the utterances, changes none of them, and is stored with the weights.
 
         Mend: keep it in buffers (register_buffer, then copy_), and compute it over all items, not over the last.
         """
