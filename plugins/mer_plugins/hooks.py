@@ -26,6 +26,7 @@ def mer_encoders() -> Iterable[Plugin]:
         "egemaps", f"{_HERE}.encoders.egemaps:Egemaps", "the 88 acoustic parameters of eGeMAPS", extra="egemaps"
     )
     yield Plugin("glove", f"{_HERE}.encoders.glove:Glove", "a vector per word, from a file or learned")
+    yield Plugin("precomputed", f"{_HERE}.encoders.precomputed:Precomputed", "arrays from a file, one per utterance")
     yield Plugin("timed-words", f"{_HERE}.encoders.timed_words:TimedWords", "log-mel energies with the word said then")
     yield Plugin(
         "dialog-sentences",

@@ -37,9 +37,12 @@ TINY = {
 
 
 @pytest.fixture(scope="session")
-def tiny():
+def tiny(tmp_path_factory):
     """Options of a plugin: `tiny("fusion", "mult")`."""
-    return lambda kind, name: TINY.get((kind, name), {})
+    path = tmp_path_factory.mktemp("features") / "features.npz"
+    np.savez(path, **{f"u{number}": np.random.default_rng(number).normal(size=(3 - number, 6)) for number in range(3)})
+    made = TINY | {("encoder", "precomputed"): {"path": path}}
+    return lambda kind, name: made.get((kind, name), {})
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mer_core.testing import AuxTaskContract, CorpusContract, EncoderContract, EvaluatorContract, FusionContract
@@ -22,6 +23,7 @@ from mer_plugins.encoders.dialog_sentences import DialogSentences
 from mer_plugins.encoders.glove import Glove
 from mer_plugins.encoders.log_mel import LogMel
 from mer_plugins.encoders.mfcc import Mfcc
+from mer_plugins.encoders.precomputed import Precomputed
 from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from mer_plugins.encoders.wav2vec2_segments import Wav2vec2Segments
@@ -307,6 +309,16 @@ class TestGloveFromAFile(EncoderContract):
     def make_options(self, folder):
         (folder / "vectors.txt").write_text("i 0.1 0.2\nso 1.0 -1.0\nhappy 0.5 0.25\n")
         return {"path": folder / "vectors.txt", "dim": 2}
+
+
+class TestPrecomputed(EncoderContract):
+    plugin = Precomputed
+
+    def make_options(self, folder):
+        ids = ["toy-1", "toy-2", "toy-4", "shortest", "longest", "nothing", "empty text"]
+        frames = np.random.default_rng(0).normal(size=(30, 5))
+        np.savez(folder / "features.npz", **{id_: frames[: 1 + 4 * n] for n, id_ in enumerate(ids)})
+        return {"path": folder / "features.npz", "speaker_norm": True}
 
 
 class TestTimedWords(EncoderContract):

@@ -62,4 +62,4 @@ class Egemaps(SoundFeatures):
     def features(self, wave_N: Float[Tensor, " N"]) -> Float[Tensor, "T D"]:
         """Return the parameters."""
         found = self.smile.process_signal(at_least(wave_N, _SHORTEST).numpy(), RATE_HZ)
-        return torch.from_numpy(found.to_numpy(dtype="float32"))
+        return torch.tensor(found.to_numpy(dtype="float32"))
