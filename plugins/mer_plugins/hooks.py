@@ -14,7 +14,12 @@ _HERE = "mer_plugins"
 def mer_encoders() -> Iterable[Plugin]:
     """Encoders that ship."""
     yield Plugin("wav2vec2", f"{_HERE}.encoders.wav2vec2:Wav2vec2", "wav2vec 2.0 from any checkpoint of that family")
+    yield Plugin("hubert", f"{_HERE}.encoders.hubert:Hubert", "HuBERT from any checkpoint of that family")
+    yield Plugin("wavlm", f"{_HERE}.encoders.wavlm:WavLm", "WavLM from any checkpoint of that family")
+    yield Plugin("whisper", f"{_HERE}.encoders.whisper:Whisper", "the encoder of Whisper, from any checkpoint of it")
     yield Plugin("bert", f"{_HERE}.encoders.bert:Bert", "BERT from any checkpoint of that family")
+    yield Plugin("roberta", f"{_HERE}.encoders.roberta:Roberta", "RoBERTa from any checkpoint of that family")
+    yield Plugin("auto-text", f"{_HERE}.encoders.auto_text:AutoText", "any text encoder that transformers knows")
     yield Plugin(
         "wav2vec2-segments",
         f"{_HERE}.encoders.wav2vec2_segments:Wav2vec2Segments",

@@ -14,6 +14,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 TINY = {
     ("encoder", "wav2vec2"): {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1},
     ("encoder", "bert"): {"checkpoint": "embedded:tiny-bert", "layer": 1},
+    ("encoder", "hubert"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "wavlm"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "whisper"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "roberta"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "auto-text"): {"checkpoint": "embedded:tiny-bert", "layer": 1},
     ("encoder", "wav2vec2-segments"): {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1},
     ("encoder", "dialog-sentences"): {"checkpoint": "embedded:tiny-bert"},
     ("encoder", "glove"): {"dim": 6},

@@ -18,15 +18,20 @@ from mer_plugins.aux_tasks.reconstruct import CrossModalReconstruction
 from mer_plugins.corpora.demo import Demo
 from mer_plugins.corpora.iemocap import Iemocap
 from mer_plugins.corpora.manifest import Manifest
+from mer_plugins.encoders.auto_text import AutoText
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dialog_sentences import DialogSentences
 from mer_plugins.encoders.glove import Glove
+from mer_plugins.encoders.hubert import Hubert
 from mer_plugins.encoders.log_mel import LogMel
 from mer_plugins.encoders.mfcc import Mfcc
 from mer_plugins.encoders.precomputed import Precomputed
+from mer_plugins.encoders.roberta import Roberta
 from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from mer_plugins.encoders.wav2vec2_segments import Wav2vec2Segments
+from mer_plugins.encoders.wavlm import WavLm
+from mer_plugins.encoders.whisper import Whisper
 from mer_plugins.evaluators.wa_ua import WeightedUnweighted
 from mer_plugins.fusions.bottleneck import AttentionBottleneck
 from mer_plugins.fusions.co_attention import CoAttention
@@ -286,6 +291,36 @@ class TestWav2vec2WithTrainedFrontEnd(EncoderContract):
 class TestWav2vec2Segments(EncoderContract):
     plugin = Wav2vec2Segments
     options = {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1}
+
+
+class TestHubert(EncoderContract):
+    plugin = Hubert
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWavLm(EncoderContract):
+    plugin = WavLm
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWhisper(EncoderContract):
+    plugin = Whisper
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWhisperWithTrainedFrontEnd(EncoderContract):
+    plugin = Whisper
+    options = {"checkpoint": "random:tiny", "freeze": "none", "layer": 1}
+
+
+class TestRoberta(EncoderContract):
+    plugin = Roberta
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestAutoText(EncoderContract):
+    plugin = AutoText
+    options = {"checkpoint": "embedded:tiny-bert"}
 
 
 class TestMfcc(EncoderContract):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import opensmile
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from mer_core.config import PluginConfig
@@ -43,6 +44,8 @@ class Egemaps(SoundFeatures):
         """Statistics over the whole utterance (`functionals`), or the low-level descriptors themselves (`lld`)."""
         standardise: bool = True
         """Scale each number to mean 0 and deviation 1 over the training utterances."""
+        limit: float = Field(default=3.0, gt=0.0)
+        """Scaled numbers further from 0, in deviations, are set to it: a new voice has some (ours)."""
         speaker_norm: bool = False
         """Take out the mean and spread of each speaker, over all utterances and without labels; runs say so."""
 
@@ -52,7 +55,8 @@ class Egemaps(SoundFeatures):
     def __init__(self, config: Config) -> None:
         self.smile: Any = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, _LEVELS[config.level])
         dim = len(self.smile.feature_names)
-        super().__init__(dim, speaker_norm=config.speaker_norm, standardise=config.standardise)
+        norms = {"speaker_norm": config.speaker_norm, "standardise": config.standardise}
+        super().__init__(dim, limit=config.limit, **norms)
         self.config = config
 
     def cache_key(self) -> str:

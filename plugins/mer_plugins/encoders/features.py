@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 
@@ -30,15 +31,16 @@ class FeatureEncoder(nn.Module):
         output_dim: width D of a frame.
         speaker_norm: let the core take out the mean and the spread of each speaker.
         standardise: scale each number by the training utterances' mean and deviation.
+        limit: scaled numbers further from 0 are set to it.
     """
 
     modality: str
 
-    def __init__(self, output_dim: int, *, speaker_norm: bool, standardise: bool) -> None:
+    def __init__(self, output_dim: int, *, speaker_norm: bool, standardise: bool, limit: float = math.inf) -> None:
         super().__init__()
         self.output_dim = output_dim
         self.per_speaker = (NAME,) if speaker_norm else ()
-        self.scaler = Scaler(output_dim) if standardise else None
+        self.scaler = Scaler(output_dim, limit=limit) if standardise else None
 
     def fit(self, items: Iterable[Prepared]) -> None:
         """Find the scale of the features in the training utterances, where it is asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -19,13 +20,15 @@ class Scaler(nn.Module):
 
     Args:
         dim: numbers in a frame, D.
+        limit: what is further from 0 after that, in deviations, is set to the limit.
     """
 
     mean_D: Tensor
     sd_D: Tensor
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, *, limit: float = math.inf) -> None:
         super().__init__()
+        self.limit = limit
         self.register_buffer("mean_D", torch.zeros(dim))
         self.register_buffer("sd_D", torch.ones(dim))
 
@@ -37,4 +40,4 @@ class Scaler(nn.Module):
 
     def forward(self, x_BTD: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Return the frames scaled."""
-        return (x_BTD - self.mean_D) / self.sd_D
+        return ((x_BTD - self.mean_D) / self.sd_D).clamp(-self.limit, self.limit)

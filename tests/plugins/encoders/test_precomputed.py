@@ -77,7 +77,7 @@ def test_a_modality_and_names_of_ones_own(tmp_path):
     assert features(encoder, "a").shape == (2, 5)
     with pytest.raises(SpecError, match=r'encoders.audio.key: .* is named as "{id}.npy"\nIt has 2, such as data/a/f'):
         build(path, key="{id}.npy")
-    with pytest.raises(ValidationError, match="an array's name must hold {id}"):
+    with pytest.raises(ValidationError, match=r"an array's name must hold \{id\}"):
         build(path, key="a")
 
 

@@ -80,6 +80,13 @@ def test_a_number_that_never_varies_is_centred():
     assert scaler(x_TD[None]).tolist() == [[[0, -1], [0, 1]]]
 
 
+def test_what_is_beyond_the_limit_is_set_to_it():
+    scaler = Scaler(1, limit=3.0)
+    scaler.fit([{"x": torch.tensor([[-1.0], [1.0]])}], "x")
+    assert scaler(torch.tensor([[[-2.0], [2.5], [9.0]]])).tolist() == [[[-2], [2.5], [3]]]
+    assert scaler(torch.tensor([[[-9.0]]])).tolist() == [[[-3]]]
+
+
 def test_mfcc_needs_enough_bands():
     with pytest.raises(ValueError, match="coefficients: 30 bands give 30 at most"):
         Mfcc.Config(coefficients=31, bands=30)
