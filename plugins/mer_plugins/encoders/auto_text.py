@@ -44,6 +44,8 @@ class AutoText(TranscriptEncoder):
     class Config(TranscriptConfig):
         """Options of `auto-text`."""
 
+        layer: int = -1
+        """Which hidden state: 1 the first block's output, -1 the last. Blocks above it are not loaded."""
         checkpoint: str = "distilbert-base-uncased"
         """A text encoder: its name on the hub, a local directory, or `embedded:tiny-bert`."""
 
@@ -67,6 +69,11 @@ class AutoText(TranscriptEncoder):
                 hint=f"Choose one such as distilbert-base-uncased.{other_encoder(family, modality='')}",
             )
         settings.num_hidden_layers = self.depth_of(self.config.layer, settings.num_hidden_layers)
+        if settings.num_hidden_layers == 0:  # some models cannot do without a block
+            raise SpecError(
+                f'encoders.text.layer: "auto-text" gives the output of a block, and {self.config.layer} is none',
+                hint="Choose 1 (the first block) or more.",
+            )
         pooling = "add_pooling_layer" in inspect.signature(model_class).parameters
         options = {"add_pooling_layer": False} if pooling else {}
         return load_model(model_class, self.directory, settings, modality=self.modality, **options)
@@ -78,5 +85,5 @@ class AutoText(TranscriptEncoder):
 
 def _model_class(settings: Any) -> Any:
     """Return the class that AutoModel would take, or None."""
-    found = MODEL_MAPPING.get(type(settings))
+    found = MODEL_MAPPING.get(type(settings), None)
     return found[0] if isinstance(found, tuple) else found

@@ -62,6 +62,7 @@ class Whisper(PretrainedEncoder):
             # The norm after the last block belongs to the last hidden state, not to those below it.
             self.model.layer_norm = nn.Identity()
         self.extractor = load_extractor(WhisperFeatureExtractor, self.directory, modality=self.modality)
+        self.model.embed_positions.requires_grad_(False)  # sinusoids; loading forgets that they are fixed
         self.output_dim: int = settings.d_model
         if config.freeze == "all":
             self.freeze(self.model)

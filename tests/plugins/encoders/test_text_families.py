@@ -102,10 +102,18 @@ def test_result_does_not_depend_on_the_batch(directory, build, freeze, spoken):
         torch.testing.assert_close(batch.x_BTD[index, : len(alone)], alone, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("layer", [0, 1, -2, -1])
+@pytest.mark.parametrize("layer", [1, -2, -1])
 def test_layer_is_transformers_hidden_state(directory, build, layer, spoken):
     expected = by_transformers(directory, spoken[1].text, output_hidden_states=True).hidden_states[layer]
     torch.testing.assert_close(encode(build(directory, layer=layer), [spoken[1]]), expected, atol=1e-5, rtol=0)
+
+
+def test_layer_0(roberta_dir, spoken):
+    expected = by_transformers(roberta_dir, spoken[1].text, output_hidden_states=True).hidden_states[0]
+    encoder = Roberta(Roberta.Config(checkpoint=str(roberta_dir), layer=0)).eval()
+    torch.testing.assert_close(encode(encoder, [spoken[1]]), expected, atol=1e-5, rtol=0)
+    with pytest.raises(SpecError, match=r'layer: "auto-text" gives the output of a block, and -4 is none\nChoose 1'):
+        auto(roberta_dir, layer=-4)
 
 
 @pytest.mark.parametrize("freeze", FREEZE)
