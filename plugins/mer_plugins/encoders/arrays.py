@@ -14,14 +14,12 @@ from safetensors import safe_open
 from mer_core.data.audio import audio_digest
 from mer_core.errors import DataError, SpecError
 
-Names, Read = Iterable[str], Callable[[str], Any]
-
 
 class Opened(NamedTuple):
     """An open file: the names of its arrays, and how one is read."""
 
-    names: Names
-    read: Read
+    names: Iterable[str]
+    read: Callable[[str], Any]
 
 
 class Arrays:
@@ -101,7 +99,7 @@ def _npz(path: Path) -> Opened:
 
 
 def _safetensors(path: Path) -> Opened:
-    file = safe_open(path, framework="pt")  # NumPy has no bfloat16
+    file: Any = safe_open(path, framework="pt")  # NumPy has no bfloat16
     return Opened(file.keys(), lambda name: file.get_tensor(name).float().numpy())
 
 

@@ -54,7 +54,7 @@ class AutoText(TranscriptEncoder):
         return False
 
     def _loaded(self) -> Any:
-        family = read_config(self.directory, place=_PLACE).get("model_type")
+        family = str(read_config(self.directory, place=_PLACE).get("model_type"))
         if family not in CONFIG_MAPPING:
             raise SpecError(
                 f"{_PLACE}: {self.directory} is of a family that transformers does not know: {family}",

@@ -131,7 +131,8 @@ class Whisper(PretrainedEncoder):
     def _contextual(self, x_BTD: Float[Tensor, "B T D"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         """Run the blocks over windows of as many frames as there are positions."""
         size: int = self.model.max_source_positions
-        windows = [self._window(*window) for window in zip(x_BTD.split(size, 1), mask_BT.split(size, 1), strict=True)]
+        parts = zip(torch.split(x_BTD, size, 1), torch.split(mask_BT, size, 1), strict=True)
+        windows = [self._window(*part) for part in parts]
         return torch.cat(windows, dim=1)
 
     def _window(self, x_BTD: Float[Tensor, "B T D"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:

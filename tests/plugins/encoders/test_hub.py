@@ -62,7 +62,7 @@ def test_fetches_only_what_is_read_and_torch_weights_only_where_there_are_no_oth
     def download(name: str, *, allow_patterns: list[str], local_files_only: bool) -> str:
         if local_files_only:
             raise LocalEntryNotFoundError("not cached")
-        asked.append([pattern for pattern in allow_patterns if "model" in pattern])
+        asked.append([pattern for pattern in allow_patterns if pattern.startswith(("model", "pytorch_model"))])
         (tmp_path / "config.json").touch()
         if any(pattern.endswith(".bin") for pattern in allow_patterns):
             (tmp_path / "pytorch_model.bin").touch()
