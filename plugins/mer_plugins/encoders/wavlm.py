@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import WavLMConfig, WavLMModel
 
@@ -36,3 +39,9 @@ class WavLm(WaveformEncoder):
     def packs(self, inputs: Tensor) -> bool:
         """Never encode a batch as one row: the bias is for distances within an utterance."""
         return False
+
+    def _contextual(self, features_BTC: Float[Tensor, "B T C"], mask_BT: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        with warnings.catch_warnings():
+            # transformers hands torch a mask of booleans beside a bias of floats; torch means to stop taking that.
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
+            return super()._contextual(features_BTC, mask_BT)

@@ -66,6 +66,7 @@ def test_equals_transformers_on_one_utterance(family, directory, build, freeze, 
         torch.testing.assert_close(encode(encoder, [utterance]), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("freeze", FREEZE)
 def test_result_does_not_depend_on_the_batch(directory, build, freeze, spoken):
     encoder = build(directory, freeze=freeze)
