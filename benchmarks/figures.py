@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 MER = Path(sys.executable).with_name("mer")
 SEEDS = "--seed 1,2,3"
 FULL = "run --fusion cross-attn --aux aux1,aux2"
+FEATURES = "run --pipeline features --data manifest:{emodb} --folds speaker"
 ROWS = {
     "main-job": FULL,
     "demo-text": f"run --modalities text {SEEDS}",
@@ -29,6 +30,10 @@ ROWS = {
     "demo-cross-attn": f"run --fusion cross-attn --aux none {SEEDS}",
     "demo-full": f"{FULL} {SEEDS}",
     "emodb-audio": "run --data manifest:{emodb} --folds speaker --modalities audio",
+    "emodb-egemaps": FEATURES,
+    "emodb-egemaps-speaker": f"{FEATURES} --set encoders.audio.speaker_norm=true",
+    "emodb-logmel": f"{FEATURES} --set encoders.audio.use=logmel",
+    "emodb-mfcc": f"{FEATURES} --set encoders.audio.use=mfcc",
     "emodb-text": "run --data manifest:{emodb} --folds speaker --modalities text",
 }
 START_UP = ("--help", "list-plugins", "show-plugin cross-attn")

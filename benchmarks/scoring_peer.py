@@ -46,7 +46,8 @@ def main() -> None:
 
 
 def _pipelines(size: str, batch_size: int) -> tuple:
-    directory = {modality: untrained(size, modality=modality) for modality in ("audio", "text")}
+    families = {"audio": "wav2vec2", "text": "bert"}
+    directory = {modality: untrained(size, family, modality=modality) for modality, family in families.items()}
     audio = pipeline(
         "audio-classification",
         model=Wav2Vec2ForSequenceClassification.from_pretrained(directory["audio"], num_labels=CLASSES),

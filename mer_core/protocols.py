@@ -6,7 +6,7 @@ Construction is `Class(config, **widths)`; the widths are named below. Encoders,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -78,6 +78,20 @@ class NormalisingEncoder(Encoder, Protocol):
 
     per_speaker: Sequence[str]
     """Names of the prepared tensors, (T, ...) floats each, that are normalised; empty for none."""
+
+
+@runtime_checkable
+class FittedEncoder(Encoder, Protocol):
+    """An encoder that is fitted to the training utterances before training begins: to scale fixed features, say.
+
+    The core calls `fit` once for each training (fold, seed, stage), before the first step. No label is seen, and
+    nothing of an utterance that selects an epoch or is tested. What is found belongs into buffers, which are stored
+    with the weights; an encoder that was not fitted works too.
+    """
+
+    def fit(self, items: Iterable[Prepared]) -> None:
+        """Take in the training utterances as `collate` is given them, in any order; they can be read once."""
+        ...
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from mer_core.events import CellEvent
 from mer_core.manager import PluginManager
 from mer_core.optimism import OnTest, accuracies
 from mer_core.pipeline import Pipeline
+from mer_core.protocols import FittedEncoder
 from mer_core.scoring import predict
 from mer_core.seeds import seed_everything
 from mer_core.spec import PipelineSpec
@@ -54,10 +55,13 @@ class Training:
         return self.fold.train, self.fold.test if self.spec.protocol.select == "test" else ()
 
     def compose(self) -> Pipeline:
-        """Return the pipeline with fresh weights."""
+        """Return the pipeline with fresh weights, its encoders fitted to the training utterances."""
         seed_everything(*self.seed_parts, "weights")
-        weight_C = class_weights(self.examples, self.sides[0]) if self.spec.train.class_weights else None
-        return compose(self.spec, self.manager, num_classes=len(self.examples.classes), class_weight_C=weight_C)
+        train = self.sides[0]
+        weight_C = class_weights(self.examples, train) if self.spec.train.class_weights else None
+        pipeline = compose(self.spec, self.manager, num_classes=len(self.examples.classes), class_weight_C=weight_C)
+        fit_encoders(pipeline, self.examples, train)
+        return pipeline
 
     def trainer(self, listener: Callable[[CellEvent], None], *, watched: Path | None = None) -> Trainer:
         """Return what trains it, with an accelerator of its own: the scale of float16 losses moves with it.
@@ -84,6 +88,14 @@ class Training:
         if on_test is not None and self.spec.protocol.select == "test":
             return lambda pipeline: on_test.ua  # the test fold has just been scored
         return (lambda pipeline: _ua(pipeline, self.examples, judged, accelerator)) if judged else None
+
+
+def fit_encoders(pipeline: Pipeline, examples: Examples, train: Sequence[int]) -> None:
+    """Show the training utterances to the encoders that ask for them."""
+    for key in pipeline.encoders:
+        encoder = pipeline.encoder(key)
+        if isinstance(encoder, FittedEncoder):
+            encoder.fit(examples.item_of(index, key, encoder) for index in train)
 
 
 def class_weights(examples: Examples, train: Sequence[int]) -> torch.Tensor:

@@ -48,11 +48,13 @@ class Examples:
 
     def item(self, index: int, pipeline: Pipeline) -> dict[str, Prepared]:
         """Return what an utterance is to the encoders of a pipeline, normalised where one asks for it."""
-        speaker = str(self.utterances[index].speaker)
-        items = {m: self._item(index, m, pipeline.encoder(m)) for m in pipeline.encoders}
-        return {
-            m: normalised(item, self.spreads[m][speaker]) if m in self.spreads else item for m, item in items.items()
-        }
+        return {m: self.item_of(index, m, pipeline.encoder(m)) for m in pipeline.encoders}
+
+    def item_of(self, index: int, modality: str, encoder: Encoder) -> Prepared:
+        """Return what an utterance is to one encoder."""
+        item = self._item(index, modality, encoder)
+        spreads = self.spreads.get(modality)
+        return item if spreads is None else normalised(item, spreads[str(self.utterances[index].speaker)])
 
     def _item(self, index: int, modality: str, encoder: Encoder) -> Prepared:
         """Return what an encoder prepared; what the store has no more is prepared again."""

@@ -14,14 +14,24 @@ _HERE = "mer_plugins"
 def mer_encoders() -> Iterable[Plugin]:
     """Encoders that ship."""
     yield Plugin("wav2vec2", f"{_HERE}.encoders.wav2vec2:Wav2vec2", "wav2vec 2.0 from any checkpoint of that family")
+    yield Plugin("hubert", f"{_HERE}.encoders.hubert:Hubert", "HuBERT from any checkpoint of that family")
+    yield Plugin("wavlm", f"{_HERE}.encoders.wavlm:WavLm", "WavLM from any checkpoint of that family")
+    yield Plugin("whisper", f"{_HERE}.encoders.whisper:Whisper", "the encoder of Whisper, from any checkpoint of it")
     yield Plugin("bert", f"{_HERE}.encoders.bert:Bert", "BERT from any checkpoint of that family")
+    yield Plugin("roberta", f"{_HERE}.encoders.roberta:Roberta", "RoBERTa from any checkpoint of that family")
+    yield Plugin("auto-text", f"{_HERE}.encoders.auto_text:AutoText", "any text encoder that transformers knows")
     yield Plugin(
         "wav2vec2-segments",
         f"{_HERE}.encoders.wav2vec2_segments:Wav2vec2Segments",
         "wav2vec 2.0 with means over words, syllables, letters or windows",
     )
     yield Plugin("mfcc", f"{_HERE}.encoders.mfcc:Mfcc", "mel-frequency cepstral coefficients")
+    yield Plugin("logmel", f"{_HERE}.encoders.log_mel:LogMel", "log-mel energies")
+    yield Plugin(
+        "egemaps", f"{_HERE}.encoders.egemaps:Egemaps", "the 88 acoustic parameters of eGeMAPS", extra="egemaps"
+    )
     yield Plugin("glove", f"{_HERE}.encoders.glove:Glove", "a vector per word, from a file or learned")
+    yield Plugin("precomputed", f"{_HERE}.encoders.precomputed:Precomputed", "arrays from a file, one per utterance")
     yield Plugin("timed-words", f"{_HERE}.encoders.timed_words:TimedWords", "log-mel energies with the word said then")
     yield Plugin(
         "dialog-sentences",

@@ -19,6 +19,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 TINY = {
     ("encoder", "wav2vec2"): {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1},
     ("encoder", "bert"): {"checkpoint": "embedded:tiny-bert", "layer": 1},
+    ("encoder", "hubert"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "wavlm"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "whisper"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "roberta"): {"checkpoint": "random:tiny", "layer": 1},
+    ("encoder", "auto-text"): {"checkpoint": "embedded:tiny-bert", "layer": 1},
     ("encoder", "wav2vec2-segments"): {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1},
     ("encoder", "dialog-sentences"): {"checkpoint": "embedded:tiny-bert"},
     ("encoder", "glove"): {"dim": 6},
@@ -42,9 +47,12 @@ TINY = {
 
 
 @pytest.fixture(scope="session")
-def tiny():
+def tiny(tmp_path_factory):
     """Options of a plugin: `tiny("fusion", "mult")`."""
-    return lambda kind, name: TINY.get((kind, name), {})
+    path = tmp_path_factory.mktemp("features") / "features.npz"
+    np.savez(path, **{f"u{number}": np.random.default_rng(number).normal(size=(3 - number, 6)) for number in range(3)})
+    made = TINY | {("encoder", "precomputed"): {"path": path}}
+    return lambda kind, name: made.get((kind, name), {})
 
 
 @pytest.fixture(scope="session")

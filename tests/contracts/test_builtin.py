@@ -4,6 +4,7 @@
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mer_core.testing import AuxTaskContract, CorpusContract, EncoderContract, EvaluatorContract, FusionContract
@@ -17,13 +18,20 @@ from mer_plugins.aux_tasks.reconstruct import CrossModalReconstruction
 from mer_plugins.corpora.demo import Demo
 from mer_plugins.corpora.iemocap import Iemocap
 from mer_plugins.corpora.manifest import Manifest
+from mer_plugins.encoders.auto_text import AutoText
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dialog_sentences import DialogSentences
 from mer_plugins.encoders.glove import Glove
+from mer_plugins.encoders.hubert import Hubert
+from mer_plugins.encoders.log_mel import LogMel
 from mer_plugins.encoders.mfcc import Mfcc
+from mer_plugins.encoders.precomputed import Precomputed
+from mer_plugins.encoders.roberta import Roberta
 from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 from mer_plugins.encoders.wav2vec2_segments import Wav2vec2Segments
+from mer_plugins.encoders.wavlm import WavLm
+from mer_plugins.encoders.whisper import Whisper
 from mer_plugins.evaluators.wa_ua import WeightedUnweighted
 from mer_plugins.fusions.bottleneck import AttentionBottleneck
 from mer_plugins.fusions.co_attention import CoAttention
@@ -285,9 +293,44 @@ class TestWav2vec2Segments(EncoderContract):
     options = {"checkpoint": "embedded:tiny-wav2vec2", "layer": 1}
 
 
+class TestHubert(EncoderContract):
+    plugin = Hubert
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWavLm(EncoderContract):
+    plugin = WavLm
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWhisper(EncoderContract):
+    plugin = Whisper
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestWhisperWithTrainedFrontEnd(EncoderContract):
+    plugin = Whisper
+    options = {"checkpoint": "random:tiny", "freeze": "none", "layer": 1}
+
+
+class TestRoberta(EncoderContract):
+    plugin = Roberta
+    options = {"checkpoint": "random:tiny"}
+
+
+class TestAutoText(EncoderContract):
+    plugin = AutoText
+    options = {"checkpoint": "embedded:tiny-bert"}
+
+
 class TestMfcc(EncoderContract):
     plugin = Mfcc
     options = {"coefficients": 13, "bands": 20, "speaker_norm": True}
+
+
+class TestLogMel(EncoderContract):
+    plugin = LogMel
+    options = {"bands": 20, "speaker_norm": True}
 
 
 class TestGlove(EncoderContract):
@@ -301,6 +344,16 @@ class TestGloveFromAFile(EncoderContract):
     def make_options(self, folder):
         (folder / "vectors.txt").write_text("i 0.1 0.2\nso 1.0 -1.0\nhappy 0.5 0.25\n")
         return {"path": folder / "vectors.txt", "dim": 2}
+
+
+class TestPrecomputed(EncoderContract):
+    plugin = Precomputed
+
+    def make_options(self, folder):
+        ids = ["toy-1", "toy-2", "toy-4", "shortest", "longest", "nothing", "empty text"]
+        frames = np.random.default_rng(0).normal(size=(30, 5))
+        np.savez(folder / "features.npz", **{id_: frames[: 1 + 4 * n] for n, id_ in enumerate(ids)})
+        return {"path": folder / "features.npz", "speaker_norm": True}
 
 
 class TestTimedWords(EncoderContract):

@@ -92,6 +92,9 @@ CAUGHT = {
         "DeafToContext": "context-is-read",
         "NeedsNeighbours": "context-is-read",
         "NamesNoTensor": "normalised-by-speaker",
+        "FittedToTheLast": "fitted-in-any-order",
+        "FittedAttribute": "fitted-in-any-order",
+        "FitsInPlace": "fitted-in-any-order",
         "MaskOneShort": "mask-matches-length",
         "MaskOfOnes": "mask-matches-length",
         "NormalisesOverPadding": "batch-does-not-matter",
@@ -145,6 +148,7 @@ OTHER = {  # what is told without failing
 RIGHT = [
     *((kind, "Right") for kind in FILES),
     ("encoder", "RightSound"),
+    ("encoder", "RightFitted"),
     ("fusion", "Scores"),
     ("fusion", "Teaches"),
     ("encoder", "ReadsContext"),

@@ -174,6 +174,29 @@ class EncoderContract(ModuleContract):
             assert items[0][name].ndim > 1, f"{name} has no axis of frames"
         self.saw(", ".join(names) or "none")
 
+    def test_fitted_in_any_order(self) -> None:
+        """What `fit` finds depends on no order of the utterances, changes none of them, and is stored with the weights.
+
+        Mend: keep it in buffers (register_buffer, then copy_), and compute it over all items, not over the last.
+        """
+        encoder = self.encoder()
+        if not hasattr(encoder, "fit"):
+            return self.saw("is not fitted")
+        items = [encoder.prepare(utterance) for utterance in self.utterances]
+        kept = [{name: tensor.clone() for name, tensor in item.items()} for item in items]
+        encoder.fit(iter(items))
+        assert _same(items, kept), "fit changes the items it is shown"
+        first = self._quiet(encoder)
+        other = self.encoder()
+        other.fit(reversed(items))
+        found = difference(first, self._quiet(other))
+        assert found < CLOSE, f"in another order of the utterances the result differs by {found:.2g} of its size"
+        loaded = self.encoder(seed=1)
+        loaded.load_state_dict(encoder.state_dict())
+        found = difference(first, self._quiet(loaded))
+        assert found < CLOSE, f"after loading the stored weights the result differs by {found:.2g} of its size"
+        return self.saw("in two orders, and loaded")
+
     def test_mask_matches_length(self) -> None:
         """Each utterance has `num_frames` real frames, at the start, and the batch is as long as the longest.
 

@@ -1,36 +1,70 @@
-"""Encoders whose frames are fixed features of the recording: nothing in them is trained."""
+"""Encoders whose frames are fixed features: nothing in them is trained."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad as pad_tensor
+from torchaudio.transforms import MelSpectrogram
 
 from mer_core.data.audio import load_audio
 from mer_core.types import Encoded, Inputs, Prepared, Utterance
 from mer_plugins.encoders.padding import mask_of, pad
+from mer_plugins.encoders.scaling import Scaler
 
 RATE_HZ = 16_000
+FFT = 512  # samples: the power of two above a window of 25 ms
+FLOOR = 1e-6
+NAME = "features"
+"""What `prepare` calls the frames."""
 
 
 class FeatureEncoder(nn.Module):
-    """Base of such an encoder.
+    """Base of such an encoder; `prepare` gives `features` (T, D).
 
     Args:
         output_dim: width D of a frame.
         speaker_norm: let the core take out the mean and the spread of each speaker.
+        standardise: scale each number by the training utterances' mean and deviation.
+        limit: scaled numbers further from 0 are set to it.
     """
 
-    modality = "audio"
+    modality: str
 
-    def __init__(self, output_dim: int, *, speaker_norm: bool) -> None:
+    def __init__(self, output_dim: int, *, speaker_norm: bool, standardise: bool, limit: float = math.inf) -> None:
         super().__init__()
         self.output_dim = output_dim
-        self.per_speaker = ("features",) if speaker_norm else ()
+        self.per_speaker = (NAME,) if speaker_norm else ()
+        self.scaler = Scaler(output_dim, limit=limit) if standardise else None
+
+    def fit(self, items: Iterable[Prepared]) -> None:
+        """Find the scale of the features in the training utterances, where it is asked for."""
+        if self.scaler is not None:
+            self.scaler.fit(items, NAME)
+
+    def num_frames(self, item: Prepared) -> int:
+        """Return T."""
+        return len(item[NAME])
+
+    def collate(self, items: Sequence[Prepared]) -> Inputs:
+        """Return `features` padded to the longest, and `lengths` (B) in frames."""
+        return pad(items, NAME)
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Return the features and which frames are real."""
+        x_BTD = inputs[NAME]
+        return Encoded(x_BTD if self.scaler is None else self.scaler(x_BTD), mask_of(inputs["lengths"], x_BTD))
+
+
+class SoundFeatures(FeatureEncoder):
+    """Base of those that are computed from the recording."""
+
+    modality = "audio"
 
     @abstractmethod
     def features(self, wave_N: Float[Tensor, " N"]) -> Float[Tensor, "T D"]:
@@ -43,19 +77,7 @@ class FeatureEncoder(nn.Module):
             DataError: the recording cannot be read.
         """
         with torch.no_grad():
-            return {"features": self.features(wave_of(utterance)).contiguous()}
-
-    def num_frames(self, item: Prepared) -> int:
-        """Return T."""
-        return len(item["features"])
-
-    def collate(self, items: Sequence[Prepared]) -> Inputs:
-        """Return `features` padded to the longest, and `lengths` (B) in frames."""
-        return pad(items, "features")
-
-    def forward(self, inputs: Inputs) -> Encoded:
-        """Return the features and which frames are real."""
-        return Encoded(inputs["features"], mask_of(inputs["lengths"], inputs["features"]))
+            return {NAME: self.features(wave_of(utterance)).contiguous()}
 
 
 def wave_of(utterance: Utterance) -> Float[Tensor, " N"]:
@@ -66,3 +88,16 @@ def wave_of(utterance: Utterance) -> Float[Tensor, " N"]:
 def at_least(wave_N: Float[Tensor, " N"], samples: int) -> Float[Tensor, " M"]:
     """Return the waveform, with silence after it where it is shorter."""
     return pad_tensor(wave_N, (0, max(0, samples - len(wave_N))))
+
+
+def mel_options(bands: int, window_ms: float, hop_ms: float) -> dict[str, int]:
+    """Return the options of torchaudio's mel spectrum; windows of 32 ms at most."""
+    window, hop = (round(ms * RATE_HZ / 1000) for ms in (window_ms, hop_ms))
+    return {"n_fft": FFT, "win_length": window, "hop_length": hop, "n_mels": bands}
+
+
+def log_mel(mel: MelSpectrogram, wave_N: Float[Tensor, " N"]) -> Float[Tensor, "T D"]:
+    """Return the natural logarithm of the mel energies, a frame per hop."""
+    with torch.no_grad():
+        energy_DT: Tensor = mel.cpu()(at_least(wave_N, FFT))
+    return energy_DT.clamp(min=FLOOR).log().T.contiguous()

@@ -27,18 +27,24 @@ SETTINGS = (
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
     "special_tokens_map.json",
     "added_tokens.json",
 )
 
 
-def resolve(checkpoint: str, *, modality: str) -> Path:
+def resolve(checkpoint: str, *, modality: str, family: str) -> Path:
     """Return the local directory of a checkpoint, fetched from the hub where need be.
 
     Args:
         checkpoint: `embedded:NAME`, `random:SIZE`, a directory, or a hub name. A directory wins over a hub name, as in
             transformers. What the hub's cache already holds is used as it is; the network is not asked for a newer one.
         modality: the encoder's key in the registry file, for the error messages.
+        family: the model family of a checkpoint with random weights.
 
     Raises:
         SpecError: there is no such checkpoint, or it is not cached and the hub cannot be reached.
@@ -46,7 +52,7 @@ def resolve(checkpoint: str, *, modality: str) -> Path:
     if checkpoint.startswith(EMBEDDED):
         return _embedded(checkpoint.removeprefix(EMBEDDED), modality)
     if checkpoint.startswith(PREFIX):
-        return untrained(checkpoint.removeprefix(PREFIX), modality=modality)
+        return untrained(checkpoint.removeprefix(PREFIX), family, modality=modality)
     path = Path(checkpoint).expanduser()
     if path.is_dir():
         return path.resolve()

@@ -17,35 +17,74 @@ from mer_plugins.encoders.hub import weights
 from mer_plugins.encoders.packed import ATTENTION, MIN_DIM
 
 logging: Any = _logging  # part of it is untyped
-FAMILIES = {"audio": "wav2vec2", "text": "bert"}
+FAMILIES = {
+    "wav2vec2": "audio",
+    "hubert": "audio",
+    "wavlm": "audio",
+    "whisper": "audio",
+    "bert": "text",
+    "roberta": "text",
+}
+"""The modality of each model family that an encoder of the same name loads."""
 
 
 def load_config(config_class: Any, directory: Path, *, modality: str) -> Any:
-    """Return the checkpoint's configuration, once it is known to be of the modality's family.
+    """Return the checkpoint's configuration, once it is known to be of the class' family.
 
     Raises:
         SpecError: config.json is missing, unreadable, or of another model family.
     """
-    place, family = f"encoders.{modality}.checkpoint", FAMILIES[modality]
+    place, family = f"encoders.{modality}.checkpoint", config_class.model_type
+    found = read_config(directory, place=place).get("model_type", family)
+    if found != family:
+        raise SpecError(
+            f'{place}: {directory} is a "{found}" model, the encoder "{family}" loads "{family}" models only',
+            hint=f"Choose a {family} checkpoint.{other_encoder(found, modality)}",
+        )
+    with quiet():
+        return config_class.from_pretrained(directory)
+
+
+def read_config(directory: Path, *, place: str) -> dict[str, Any]:
+    """Return what config.json says.
+
+    Raises:
+        SpecError: it is missing or unreadable.
+    """
     try:
-        found = json.loads((directory / "config.json").read_text("utf-8")).get("model_type", family)
+        found = json.loads((directory / "config.json").read_text("utf-8"))
+        return {**found}
     except FileNotFoundError as error:
         raise SpecError(
             f"{place}: {directory} holds no config.json, so it is not a checkpoint",
             hint="Give the directory that save_pretrained or `hf download` wrote.",
         ) from error
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SpecError(f"{place}: {directory / 'config.json'} cannot be read: {error}", hint=_FETCH_AGAIN) from error
-    if found != family:
-        other = next(
-            (f' Did you mean encoders.{m} = {{ use = "{f}" }}?' for m, f in FAMILIES.items() if f == found), ""
-        )
+
+
+def other_encoder(family: str, modality: str) -> str:
+    """Return which encoder loads a family; of a family that none is named for, one that loads many, for text."""
+    if family in FAMILIES:
+        return f' Did you mean encoders.{FAMILIES[family]} = {{ use = "{family}" }}?'
+    return ' Did you mean encoders.text = { use = "auto-text" }?' if modality == "text" else ""
+
+
+def load_extractor(extractor_class: Any, directory: Path, *, modality: str) -> Any:
+    """Return what makes a model's input of a waveform.
+
+    Raises:
+        SpecError: preprocessor_config.json is missing or unreadable.
+    """
+    try:
+        with quiet():
+            return extractor_class.from_pretrained(directory, local_files_only=True)
+    except (OSError, ValueError) as error:
         raise SpecError(
-            f'{place}: {directory} is a "{found}" model, the encoder "{family}" loads "{family}" models only',
-            hint=f"Choose a {family} checkpoint.{other}",
-        )
-    with quiet():
-        return config_class.from_pretrained(directory)
+            f"encoders.{modality}.checkpoint: {directory} holds no readable preprocessor_config.json",
+            hint="It says how the waveform is normalised. Save it beside the model: "
+            f"{extractor_class.__name__}(...).save_pretrained(DIR).",
+        ) from error
 
 
 def load_model(model_class: Any, directory: Path, config: Any, *, modality: str, **options: Any) -> Any:
@@ -66,7 +105,8 @@ def load_model(model_class: Any, directory: Path, config: Any, *, modality: str,
                 directory,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=ATTENTION,
+                # A model with attention of its own adds the mask to its scores; ours is given one of True and False.
+                attn_implementation=ATTENTION if model_class._supports_sdpa else "eager",
                 local_files_only=True,
                 output_loading_info=True,
                 **options,

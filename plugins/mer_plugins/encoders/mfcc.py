@@ -10,12 +10,10 @@ from torch import Tensor
 from torchaudio.transforms import MFCC
 
 from mer_core.config import PluginConfig
-from mer_plugins.encoders.features import RATE_HZ, FeatureEncoder, at_least
-
-FFT = 512  # samples: the power of two above a window of 25 ms
+from mer_plugins.encoders.features import FFT, RATE_HZ, SoundFeatures, at_least, mel_options
 
 
-class Mfcc(FeatureEncoder):
+class Mfcc(SoundFeatures):
     """The cosine transform of log-mel energies, shape (T, coefficients): 40 by default, nothing trained.
 
         T = 1 + floor(samples / hop); frame t is centred at t hop, the ends mirrored.
@@ -38,6 +36,8 @@ class Mfcc(FeatureEncoder):
         """Length of a window in milliseconds (MCSAN: 25)."""
         hop_ms: float = Field(default=10.0, gt=0.0)
         """Time from one frame to the next in milliseconds (MCSAN: 10)."""
+        standardise: bool = False
+        """Scale each coefficient to mean 0 and deviation 1 over the training utterances (MCSAN does not say)."""
         speaker_norm: bool = False
         """Take out the mean and spread of each speaker, over all utterances and without labels; runs say so."""
 
@@ -51,15 +51,14 @@ class Mfcc(FeatureEncoder):
     """Raised when the features change for the same options."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config.coefficients, speaker_norm=config.speaker_norm)
+        super().__init__(config.coefficients, speaker_norm=config.speaker_norm, standardise=config.standardise)
         self.config = config
-        window, hop = (round(ms * RATE_HZ / 1000) for ms in (config.window_ms, config.hop_ms))
-        spectrum = {"n_fft": FFT, "win_length": window, "hop_length": hop, "n_mels": config.bands}
+        spectrum = mel_options(config.bands, config.window_ms, config.hop_ms)
         self.transform = MFCC(RATE_HZ, config.coefficients, log_mels=True, melkwargs=spectrum)
 
     def cache_key(self) -> str:
         """Return a text that changes whenever the result of `prepare` would."""
-        options = self.config.model_dump(exclude={"speaker_norm"})
+        options = self.config.model_dump(exclude={"standardise", "speaker_norm"})
         return json.dumps({"encoder": "mfcc", "version": self.VERSION} | options, sort_keys=True)
 
     def features(self, wave_N: Float[Tensor, " N"]) -> Float[Tensor, "T D"]:

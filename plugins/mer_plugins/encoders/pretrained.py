@@ -19,6 +19,8 @@ class PretrainedEncoder(nn.Module):
     """Base of the encoders that are a transformers model: it loads nothing itself."""
 
     modality: str
+    family: ClassVar[str]
+    """Of a checkpoint with random weights, which `random:SIZE` asks for."""
     output_dim: int
     VERSION: ClassVar[int] = 1
     """Raised when the result of `prepare` changes for the same checkpoint and options."""
@@ -26,7 +28,7 @@ class PretrainedEncoder(nn.Module):
     def __init__(self, checkpoint: str) -> None:
         super().__init__()
         self.checkpoint = checkpoint
-        self.directory = hub.resolve(checkpoint, modality=self.modality)
+        self.directory = hub.resolve(checkpoint, modality=self.modality, family=self.family)
         self._frozen: list[nn.Module] = []
 
     def train(self, mode: bool = True) -> PretrainedEncoder:

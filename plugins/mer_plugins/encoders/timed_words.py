@@ -15,12 +15,11 @@ from torchaudio.transforms import MelSpectrogram
 from mer_core.config import PluginConfig
 from mer_core.types import Encoded, Inputs, Prepared, Utterance
 from mer_plugins.encoders.alignment import Aligner, Span, even_spans, joined
-from mer_plugins.encoders.features import RATE_HZ, at_least, wave_of
+from mer_plugins.encoders.features import RATE_HZ, log_mel, mel_options, wave_of
 from mer_plugins.encoders.padding import mask_of, pad
 from mer_plugins.encoders.vectors import WordVectors, bucket, words_of
 
-FFT, WINDOW, HOP = 512, 400, 160  # samples: windows of 25 ms every 10 ms
-FLOOR = 1e-6
+WINDOW_MS, HOP_MS = 25.0, 10.0
 
 
 class TimedWords(nn.Module):
@@ -61,7 +60,7 @@ class TimedWords(nn.Module):
         super().__init__()
         self.config, self.output_dim = config, config.bands + config.dim
         self.per_speaker = ("mel",) if config.speaker_norm else ()
-        self.mel = MelSpectrogram(RATE_HZ, n_fft=FFT, win_length=WINDOW, hop_length=HOP, n_mels=config.bands)
+        self.mel = MelSpectrogram(RATE_HZ, **mel_options(config.bands, WINDOW_MS, HOP_MS))
         place = "encoders.audio"
         self.aligner = None if config.aligner is None else Aligner(config.aligner, place=f"{place}.aligner")
         self.vectors = None if config.path is None else WordVectors(config.path, config.dim, place=f"{place}.path")
@@ -85,8 +84,7 @@ class TimedWords(nn.Module):
             DataError: the recording cannot be read.
         """
         wave_N = wave_of(utterance)
-        with torch.no_grad():
-            mel_TD = self.mel.cpu()(at_least(wave_N, FFT)).clamp(min=FLOOR).log().T.contiguous()
+        mel_TD = log_mel(self.mel, wave_N)
         spans = self._spans(wave_N, words_of(utterance.text))
         if self.vectors is None:
             return {"mel": mel_TD, "ids": _laid(spans, [self._id(s) for s in spans], torch.zeros(len(mel_TD)).long())}
@@ -118,6 +116,6 @@ class TimedWords(nn.Module):
 def _laid(spans: list[Span], values: list[Tensor], frames: Tensor) -> Tensor:
     """Write each word's value into the frames whose centres lie inside it."""
     for span, value in zip(spans, values, strict=True):
-        first, last = (round(time_s * RATE_HZ / HOP) for time_s in (span.start_s, span.end_s))
+        first, last = (round(1000 * time_s / HOP_MS) for time_s in (span.start_s, span.end_s))
         frames[first:last] = value
     return frames

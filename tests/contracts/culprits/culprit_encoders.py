@@ -248,3 +248,39 @@ class ReadsContext(Right):
 
 class NamesNoTensor(Right):
     per_speaker = ("features",)
+
+
+class RightFitted(RightSound):
+    """Takes the mean of the training frames out."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.register_buffer("centre", torch.zeros(2))
+
+    def fit(self, items):
+        self.centre.copy_(torch.cat([item["frames"] for item in items]).mean(0))
+
+    def forward(self, inputs):
+        return super().forward(inputs | {"frames": inputs["frames"] - self.centre})
+
+
+class FittedToTheLast(RightFitted):
+    def fit(self, items):
+        for item in items:
+            self.centre.copy_(item["frames"].mean(0))
+
+
+class FittedAttribute(RightFitted):
+    def __init__(self, config):
+        super().__init__(config)
+        del self.centre
+        self.centre = torch.zeros(2)
+
+    def fit(self, items):
+        self.centre = torch.cat([item["frames"] for item in items]).mean(0)
+
+
+class FitsInPlace(RightFitted):
+    def fit(self, items):
+        for item in items:
+            item["frames"] -= 1.0

@@ -14,10 +14,18 @@ from safetensors.torch import load_file
 from transformers import (
     BertConfig,
     BertForPreTraining,
+    HubertConfig,
+    HubertForCTC,
+    HubertModel,
+    RobertaConfig,
+    RobertaForMaskedLM,
     Wav2Vec2Config,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2ForCTC,
     Wav2Vec2Model,
+    WavLMConfig,
+    WavLMForCTC,
+    WavLMModel,
 )
 
 from mer_core.types import AudioSpan, Utterance
@@ -27,8 +35,18 @@ TEXTS = ["i am so happy", "so", "", "i am so so so happy and i am z"]
 SECONDS = [0.31, 0.5, 0.12, 0.02]
 
 
-def _wav2vec2_settings(norm: str, **changes: object) -> Wav2Vec2Config:
-    """Two blocks of width 16 over two convolutions: a receptive field of 400 samples, a hop of 160 (100 a second)."""
+SPEECH = {
+    Wav2Vec2Model: Wav2Vec2Config,
+    Wav2Vec2ForCTC: Wav2Vec2Config,
+    HubertModel: HubertConfig,
+    HubertForCTC: HubertConfig,
+    WavLMModel: WavLMConfig,
+    WavLMForCTC: WavLMConfig,
+}
+
+
+def _speech_settings(norm: str, **changes: object) -> dict[str, object]:
+    """Three blocks of width 16 over two convolutions: a receptive field of 400 samples, a hop of 160 (100 a second)."""
     settings = {
         "hidden_size": 16,
         "num_hidden_layers": 3,
@@ -45,17 +63,42 @@ def _wav2vec2_settings(norm: str, **changes: object) -> Wav2Vec2Config:
         "layerdrop": 0.5,
         "vocab_size": 5,
     }
-    return Wav2Vec2Config(**(settings | changes))
+    return settings | changes
 
 
-def _save_wav2vec2(directory: Path, norm: str, *, model_class: type = Wav2Vec2Model, do_normalize: bool = True) -> Path:
+def _save_wav2vec2(
+    directory: Path, norm: str, *, model_class: type = Wav2Vec2Model, do_normalize: bool = True, **changes: object
+) -> Path:
     torch.manual_seed(3)
-    model = model_class(_wav2vec2_settings(norm))
-    torch.nn.init.normal_(model.base_model.encoder.pos_conv_embed.conv.parametrizations.weight.original1)
+    config_class = SPEECH.get(model_class, Wav2Vec2Config)
+    model = model_class(config_class(**_speech_settings(norm, **changes)))
+    convolution = model.base_model.encoder.pos_conv_embed.conv
+    for weight in convolution.parametrizations.weight.parameters() if hasattr(convolution, "parametrizations") else ():
+        torch.nn.init.normal_(weight)
     model.save_pretrained(directory)
     Wav2Vec2FeatureExtractor(
         do_normalize=do_normalize, return_attention_mask=norm == "layer", sampling_rate=16_000
     ).save_pretrained(directory)
+    return directory
+
+
+def _save_roberta(directory: Path) -> Path:
+    """Bytes as tokens; positions begin after the index of the padding, as in the published models."""
+    torch.manual_seed(4)
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", "\u0120", "<mask>"]
+    settings = RobertaConfig(
+        vocab_size=len(tokens),
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=14,
+        type_vocab_size=1,
+    )
+    RobertaForMaskedLM(settings).save_pretrained(directory)
+    (directory / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+    (directory / "merges.txt").write_text("#version: 0.2\n")
+    (directory / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "RobertaTokenizer"}))
     return directory
 
 
@@ -110,6 +153,16 @@ def group_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def layer_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _save_wav2vec2(tmp_path_factory.mktemp("layer"), "layer", model_class=Wav2Vec2ForCTC)
+
+
+@pytest.fixture(scope="session")
+def hubert_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save_wav2vec2(tmp_path_factory.mktemp("hubert"), "group", model_class=HubertModel)
+
+
+@pytest.fixture(scope="session")
+def roberta_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save_roberta(tmp_path_factory.mktemp("roberta"))
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,14 @@ from mer_core.types import Utterance
 from mer_plugins.encoders import loading, packed
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dropout import Dropout
+from mer_plugins.encoders.hubert import Hubert
 from mer_plugins.encoders.packed import attend, pack, unpack
+from mer_plugins.encoders.pretrained import PretrainedEncoder
+from mer_plugins.encoders.roberta import Roberta
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 
-CASES = ["group", "layer", "bert"]
+PLUGINS = {"group": Wav2vec2, "layer": Wav2vec2, "hubert": Hubert, "bert": Bert, "roberta": Roberta}
+CASES = list(PLUGINS)
 
 
 @pytest.fixture
@@ -24,9 +28,9 @@ def packs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "MIN_DIM", 1)
 
 
-def build(case: str, request: pytest.FixtureRequest, **options: object) -> Bert | Wav2vec2:
+def build(case: str, request: pytest.FixtureRequest, **options: object) -> PretrainedEncoder:
     directory: Path = request.getfixturevalue(f"{case}_dir")
-    plugin = Bert if case == "bert" else Wav2vec2
+    plugin = PLUGINS[case]
     return plugin(plugin.Config(checkpoint=str(directory), **options))
 
 
@@ -65,7 +69,7 @@ def test_packed_equals_padded_in_value_and_gradient(
     )
 
 
-@pytest.mark.parametrize("case", ["group", "layer"])
+@pytest.mark.parametrize("case", ["group", "layer", "hubert"])
 def test_the_same_blocks_are_dropped_as_by_transformers(
     case: str, spoken: list[Utterance], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.fft import dct
+from sklearn.preprocessing import StandardScaler
 from torchaudio.functional import melscale_fbanks
 
 from mer_core.data.audio import load_audio
@@ -16,7 +17,9 @@ from mer_plugins.encoders.alignment import Aligner, Span, even_spans, joined
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dialog_sentences import DialogSentences
 from mer_plugins.encoders.glove import Glove
+from mer_plugins.encoders.log_mel import LogMel
 from mer_plugins.encoders.mfcc import Mfcc
+from mer_plugins.encoders.scaling import Scaler
 from mer_plugins.encoders.timed_words import TimedWords
 from mer_plugins.encoders.vectors import bucket, words_of
 from mer_plugins.encoders.wav2vec2_segments import Wav2vec2Segments, means_over
@@ -43,6 +46,45 @@ def test_mfcc_is_the_cosine_transform_of_log_mel_energies(spoken):
     expected_TD = dct(np.log(mel_energies(wave_N, 64) + 1e-6), norm="ortho")[:, :40]
     assert found_TD.shape == (1 + len(wave_N) // 160, 40)
     np.testing.assert_allclose(found_TD.numpy(), expected_TD, atol=2e-3)
+
+
+def test_log_mel_energies(spoken):
+    found_TD = build(LogMel).prepare(spoken[0])["features"]
+    wave_N = load_audio(spoken[0].audio, 16000)
+    np.testing.assert_allclose(found_TD.numpy(), np.log(np.maximum(mel_energies(wave_N, 64), 1e-6)), atol=2e-3)
+    coarse = build(LogMel, bands=20, hop_ms=20.0, window_ms=32.0).prepare(spoken[0])["features"]
+    assert coarse.shape == (1 + len(wave_N) // 320, 20)
+
+
+@pytest.mark.parametrize("plugin", [Mfcc, LogMel])
+def test_features_are_scaled_by_the_utterances_they_are_fitted_to(plugin, spoken):
+    raw, scaled = build(plugin, standardise=False), build(plugin, standardise=True)
+    items = [raw.prepare(utterance) for utterance in spoken]
+    assert raw.cache_key() == scaled.cache_key(), "the cache holds raw features"
+    for encoder in (raw, scaled):
+        encoder.fit(items[:2])
+    inputs = raw.collate(items)
+    expected = StandardScaler().fit(torch.cat([item["features"] for item in items[:2]]).numpy())
+    found, plain = scaled(inputs), raw(inputs)
+    assert torch.equal(plain.x_BTD, inputs["features"])
+    for row, item, mask_T in zip(found.x_BTD, items, found.mask_BT, strict=True):
+        np.testing.assert_allclose(row[mask_T].numpy(), expected.transform(item["features"].numpy()), atol=1e-4)
+    assert not list(scaled.parameters())
+
+
+def test_a_number_that_never_varies_is_centred():
+    scaler = Scaler(2)
+    x_TD = torch.tensor([[3.0, 1.0], [3.0, 2.0]])
+    assert torch.equal(scaler(x_TD[None]), x_TD[None]), "nothing is changed before it is fitted"
+    scaler.fit([{"x": x_TD}], "x")
+    assert scaler(x_TD[None]).tolist() == [[[0, -1], [0, 1]]]
+
+
+def test_what_is_beyond_the_limit_is_set_to_it():
+    scaler = Scaler(1, limit=3.0)
+    scaler.fit([{"x": torch.tensor([[-1.0], [1.0]])}], "x")
+    assert scaler(torch.tensor([[[-2.0], [2.5], [9.0]]])).tolist() == [[[-2], [2.5], [3]]]
+    assert scaler(torch.tensor([[[-9.0]]])).tolist() == [[[-3]]]
 
 
 def test_mfcc_needs_enough_bands():

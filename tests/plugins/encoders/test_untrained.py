@@ -9,7 +9,12 @@ from mer_core.errors import SpecError
 from mer_core.types import Utterance
 from mer_plugins.encoders import hub
 from mer_plugins.encoders.bert import Bert
+from mer_plugins.encoders.hubert import Hubert
+from mer_plugins.encoders.roberta import Roberta
+from mer_plugins.encoders.untrained import SIZES
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
+from mer_plugins.encoders.wavlm import WavLm
+from mer_plugins.encoders.whisper import Whisper
 
 
 def test_both_encoders_load_one_and_a_word_is_a_token() -> None:
@@ -26,17 +31,27 @@ def test_it_is_made_once_and_draws_nothing_from_the_callers_random_numbers() -> 
     made = []
     for _ in range(2):
         torch.manual_seed(5)
-        directory = hub.resolve("random:tiny", modality="text")
+        directory = hub.resolve("random:tiny", modality="text", family="bert")
         assert torch.equal(torch.rand(2), expected)
         made.append((directory / "model.safetensors").stat().st_mtime_ns)
     assert made[0] == made[1]
-    assert {path.name for path in directory.parent.iterdir()} <= {"tiny-audio", "tiny-text"}  # nothing half made
+    assert {path.name for path in directory.parent.iterdir()} <= {
+        f"tiny-{family}" for family in SIZES["tiny"]
+    }  # nothing half made
 
 
-@pytest.mark.parametrize(("name", "modality"), [("tinny", "text"), ("base", "video")])
-def test_what_there_is_none_of(name: str, modality: str) -> None:
-    with pytest.raises(
-        SpecError,
-        match=rf'(?s)encoders\.{modality}\.checkpoint: there is no "random:{name}" for {modality}.*random:tiny',
-    ):
-        hub.resolve(f"random:{name}", modality=modality)
+@pytest.mark.parametrize(
+    "plugin", [Wav2vec2, Hubert, WavLm, Whisper, Bert, Roberta], ids=lambda plugin: plugin.__name__
+)
+def test_there_is_one_for_every_family(plugin: type) -> None:
+    encoder = plugin(plugin.Config(checkpoint="random:tiny", layer=1)).eval()
+    item = encoder.prepare(Utterance(id="words", text="so w1000"))
+    assert encoder(encoder.collate([item])).x_BTD.shape == (1, encoder.num_frames(item), 128)
+
+
+def test_what_there_is_none_of() -> None:
+    says = (
+        r'encoders\.text\.checkpoint: there is no "random:tinny" \(did you mean "tiny"\?\)\n.*random:base, random:tiny'
+    )
+    with pytest.raises(SpecError, match=says):
+        hub.resolve("random:tinny", modality="text", family="bert")

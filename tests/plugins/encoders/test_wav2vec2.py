@@ -16,6 +16,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForPreTraining, Wav2V
 from mer_core.errors import DataError, SpecError
 from mer_core.protocols import Encoder
 from mer_core.types import AudioSpan, Utterance
+from mer_plugins.encoders.spec_augment import spec_augment
 from mer_plugins.encoders.wav2vec2 import Wav2vec2
 
 Save = Callable[..., Path]
@@ -181,14 +182,14 @@ def test_spec_augment_leaves_a_batch_shorter_than_the_span(group_dir: Path, spok
     encoder = build(group_dir, spec_augment=True, mask_time_prob=1.0, mask_time_length=12)
     hidden_BTD, short, long = torch.ones(1, 12, 16), torch.ones(1, 11, dtype=torch.bool), torch.ones(1, 12).bool()
     encoder.train()
-    assert encoder._masked(hidden_BTD[:, :11].clone(), short).eq(1).all()
-    assert encoder._masked(hidden_BTD.clone(), long).ne(1).all()
+    assert spec_augment(encoder.model, hidden_BTD[:, :11].clone(), short).eq(1).all()
+    assert spec_augment(encoder.model, hidden_BTD.clone(), long).ne(1).all()
     assert torch.isfinite(encode(encoder, [spoken[3]])).all()
 
 
 def test_spec_augment_on_feature_channels(group_dir: Path) -> None:
     encoder = build(group_dir, spec_augment=True, mask_time_prob=0, mask_feature_prob=0.5, mask_feature_length=4)
-    masked_BTD = encoder.train()._masked(torch.ones(2, 5, 16), torch.ones(2, 5).bool())
+    masked_BTD = spec_augment(encoder.train().model, torch.ones(2, 5, 16), torch.ones(2, 5).bool())
     assert masked_BTD.eq(0).any()
     assert masked_BTD.eq(masked_BTD[:, :1]).all()
 
