@@ -151,7 +151,11 @@ def _utterance(training: Training, index: int) -> list[object]:
 
 
 def _code(pipeline: Pipeline) -> list[str]:
-    """Return a digest of each file that a part of the pipeline is written in."""
+    """Return a digest of each file that a part of the pipeline, or a base of it in the same package, is written in."""
     parts: list[nn.Module] = [*pipeline.encoders.values(), pipeline.fusion, *pipeline.tasks.values()]
-    files = sorted({inspect.getfile(type(part)) for part in parts})
+    files = sorted({inspect.getfile(base) for part in parts for base in type(part).__mro__ if _akin(base, part)})
     return [hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest() for file in files]
+
+
+def _akin(base: type, part: nn.Module) -> bool:
+    return base.__module__.partition(".")[0] == type(part).__module__.partition(".")[0]

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -134,3 +135,17 @@ def test_stages_train_encoders_of_the_pipeline():
 @pytest.fixture(autouse=True)
 def _own_stages(tmp_path, monkeypatch):
     monkeypatch.setenv("MER_CACHE", str(tmp_path / "cache"))
+
+
+def test_the_code_of_a_part_is_that_of_its_bases_too(write, tmp_path, monkeypatch):
+    write("mer_t_parts/__init__.py", "")
+    base = write("mer_t_parts/base.py", "from torch import nn\nclass Base(nn.Module): pass\n")
+    write("mer_t_parts/fusion.py", "from mer_t_parts.base import Base\nclass Fusion(Base): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from mer_t_parts.fusion import Fusion
+
+    pipeline = SimpleNamespace(encoders={}, fusion=Fusion(), tasks={})
+    before = stages._code(pipeline)
+    base.write_text(base.read_text() + "# changed\n")
+    assert len(before) == 2, "torch is not the part's own"
+    assert stages._code(pipeline) != before
