@@ -101,7 +101,7 @@ def test_a_plugin_for_a_newer_api_is_not_even_imported(installed):
     (row,) = manager.candidates()
     assert (row.state, row.reason) == (
         "newer API",
-        "it supports plugin API >=2,<3, and this is 1.1: upgrade mer-core",
+        "it supports plugin API >=2,<3, and this is 1.2: upgrade mer-core",
     )
     assert "mer_t_new" not in sys.modules
     with pytest.raises(PluginError, match=f"Not usable: mer-new 1.2: {NEWER}"):
