@@ -150,13 +150,15 @@ def open_trained(
     except (KeyError, TypeError, ValidationError) as cause:
         raise RunError(f"{path / RUN_FILE} is damaged: {cause}", hint="Run it again with --force.") from cause
     cells = _of_fold(cells, fold) if fold is not None else cells
-    untrained = [cell for cell in cells if not (cell.predictions.is_file() and cell.weights.is_file())]
+    untrained = [cell for cell in cells if not cell.predictions.is_file()]
     if untrained:
         raise RunError(
             f"{len(untrained)} of {len(cells)} models of {path} are not trained yet, for example fold "
             f"{untrained[0].fold} with seed {untrained[0].seed}",
             hint=f"Finish it first: the same mer run as before, with --resume --out {path}",
         )
+    if lost := next((cell.weights for cell in cells if not cell.weights.is_file()), None):
+        raise RunError(f"{lost} is missing", hint=f"Train again: the same mer run as before, with --force --out {path}")
     spec = spec.model_copy(update={"train": spec.train.model_copy(update={"precision": "float32"})})
     return TrainedRun(
         run=run,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -29,9 +30,16 @@ class RayEngine:
 
     Args:
         address: of a cluster, as `ray.init` takes it; None starts Ray on this machine and ends it again.
+
+    Raises:
+        PluginError: Ray is not installed.
     """
 
     address: str | None = None
+
+    def __post_init__(self) -> None:
+        if find_spec("ray") is None:
+            raise PluginError("--engine ray needs Ray", hint="Install it: pip install 'mer-core[ray]'")
 
     def __call__(
         self,
@@ -47,7 +55,6 @@ class RayEngine:
         """Run the cells. See `run_cells` for the arguments and for what is raised.
 
         Raises:
-            PluginError: Ray is not installed.
             RunError: the cluster cannot be reached.
         """
         if not tasks:
@@ -112,11 +119,9 @@ def _result(ray: Any, one: Any) -> None:
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent home
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError as cause:
-        raise PluginError("--engine ray needs Ray", hint="Install it: pip install 'mer-core[ray]'") from cause
+    import ray
+    import ray.exceptions
+
     local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)

@@ -66,9 +66,28 @@ class RunDir:
         return Cell(seed, fold, self.path / f"seed-{seed}" / f"fold-{fold}")
 
     def info(self) -> dict[str, Any]:
-        """Return run.json: the resolved spec, classes, folds, seeds and provenance."""
+        """Return run.json: the resolved spec, classes, folds, seeds and provenance.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        if not (self.path / RUN_FILE).is_file():
+            self._say_what_it_is()
         info: dict[str, Any] = read_json(self.path / RUN_FILE)
         return info
+
+    def _say_what_it_is(self) -> None:
+        """Raise where the place is something else that one may take for a run directory."""
+        if self.path.is_file():
+            raise RunError(
+                f"{self.path} is a file, not a run directory",
+                hint="Name a directory that mer run wrote; mer compare also takes predictions in a .csv file.",
+            )
+        for place in (self.path, self.path / "rows", self.path.parent / "rows"):
+            if runs := sorted(place.glob(f"*/{RUN_FILE}")):
+                raise RunError(
+                    f"{self.path} is not a run directory, {place} has some", hint=f"For example {runs[0].parent}."
+                )
 
     def cells(self) -> Iterator[Cell]:
         """Yield the cells that the run was to have, done or not."""

@@ -28,7 +28,10 @@ def lines(table: Data) -> Iterator[str]:
     for pair in table["pairs"]:
         yield from pair.get("sentences", [])
     for unit, groups in dict.fromkeys((row["unit"], row["groups"]) for row in table["rows"] if "unit" in row):
-        yield f"intervals and p: {groups} {unit}s, resampled"
+        yield (
+            f"intervals and p: {groups} {unit}s, resampled within their folds; they are about other {unit}s, not about "
+            "other trainings or sessions: see sd folds, and the folds ahead and behind"
+        )
     if table["protocol"]:
         folds = dict.fromkeys(row["folds_hash"][:8] for row in table["rows"] if "folds_hash" in row)
         named = f"{table['protocol']['name']} ({', folds '.join([table['protocol']['hash'][:8], *folds])})"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mer_core.data.protocol import protocol_in, remark
 from mer_core.errors import DataError, RunError
@@ -20,6 +21,8 @@ from mer_core.types import Predictions
 NEEDED = ("id", "label")
 PREFIX = "p_"
 FORMAT = "Columns: id, label, and p_<class> for each class, or predicted."
+ROUNDING = 0.005
+"""How far a probability may be off: two decimals are enough."""
 
 
 def load_system(path: Path) -> System:
@@ -69,7 +72,7 @@ def _imported(path: Path) -> System:
         predictions = _with_probabilities(path, header, rows)
     else:
         predictions = _with_classes(header, rows)
-    return System(name=path.stem, trials=(Trial(None, None, predictions),))
+    return System(name=path.stem, trials=(Trial(None, None, predictions),), warnings=_ties(path, predictions))
 
 
 def _check_columns(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -89,9 +92,31 @@ def _with_probabilities(path: Path, header: Sequence[str], rows: Sequence[Sequen
     classes = [header[i].removeprefix(PREFIX) for i in columns]
     for number, row in enumerate(rows, start=2):
         if problem := _problem([row[i] for i in columns]):
-            raise DataError(f"{path}, line {number}: {problem}", hint="A row's probabilities lie in 0..1 and sum to 1.")
+            raise DataError(
+                f"{path}, line {number}: {problem}",
+                hint="A row's probabilities lie in 0..1 and sum to 1, to two decimals.",
+            )
     p_NC = torch.tensor([[float(row[i]) for i in columns] for row in rows])
+    if "predicted" in header:
+        _check_agreement(path, classes, _column(header, rows, "predicted"), p_NC)
     return Predictions(_column(header, rows, "id"), classes, _column(header, rows, "label"), p_NC)
+
+
+def _check_agreement(path: Path, classes: Sequence[str], predicted: Sequence[str], p_NC: Tensor) -> None:
+    for number, (name, p_C) in enumerate(zip(predicted, p_NC, strict=True), start=2):
+        largest = classes[int(p_C.argmax())]
+        if name not in classes or p_C[classes.index(name)] < p_C.max() - 2 * ROUNDING:
+            raise DataError(
+                f"{path}, line {number}: predicted is {name}, but the largest probability is that of {largest}",
+                hint="Leave out one of the two: predicted, or the p_<class> columns.",
+            )
+
+
+def _ties(path: Path, predictions: Predictions) -> tuple[str, ...]:
+    """Return what must be said where no class is the most probable one alone."""
+    tied = int(((predictions.p_NC == predictions.p_NC.max(1, keepdim=True).values).sum(1) > 1).sum())
+    told = f"{path}: {tied} of {len(predictions.ids)} predictions have several most probable classes; the first counts"
+    return (told,) if tied else ()
 
 
 def _problem(values: Sequence[str]) -> str:
@@ -101,7 +126,11 @@ def _problem(values: Sequence[str]) -> str:
         return str(cause)
     if not all(0 <= p <= 1 for p in p_C):
         return f"a probability is {next(p for p in p_C if not 0 <= p <= 1)}"
-    return "" if math.isclose(sum(p_C), 1.0, abs_tol=1e-2) else f"the probabilities add up to {sum(p_C):.4f}, not 1"
+    return (
+        ""
+        if math.isclose(sum(p_C), 1.0, abs_tol=ROUNDING * len(p_C) + 1e-6)
+        else f"the probabilities add up to {sum(p_C):.4f}, not 1"
+    )
 
 
 def _with_classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Predictions:

@@ -76,7 +76,9 @@ def signs_line(pair: Pair) -> str:
         return f"{pair.a} - {pair.b}: they were tested in different folds, so there is no difference per fold"
     ahead, behind = (sum(sign.ua * way > 0 for sign in pair.signs) for way in (1, -1))
     what = "folds" if len({(s.seed_a, s.seed_b) for s in pair.signs}) == 1 else "folds and seeds"
-    return f"{pair.a} is ahead of {pair.b} by UA in {ahead} of {len(pair.signs)} {what}, behind in {behind}"
+    turned = (ahead - behind) * pair.ua.estimate < 0
+    few = f": few {what} make the difference of the means" if turned else ""
+    return f"{pair.a} is ahead of {pair.b} by UA in {ahead} of {len(pair.signs)} {what}, behind in {behind}{few}"
 
 
 def _ahead(pair: Pair, name: str, found: Difference) -> str:

@@ -12,7 +12,7 @@ from mer_core.files import read_json
 from mer_core.manager import PluginManager
 from mer_core.rundir import RunDir
 from mer_core.tables.figures import pair_figures
-from mer_core.tables.finished import finish
+from mer_core.tables.finished import Finished, finish
 from mer_core.tables.store import TABLE_FILE, TableStore
 
 
@@ -32,7 +32,7 @@ def read_tables(place: Path, manager: PluginManager) -> list[dict[str, Any]]:
 
 def _anew(table: dict[str, Any], store: TableStore, manager: PluginManager) -> dict[str, Any]:
     runs = {row["title"]: RunDir(store.rows / row["run"]) for row in table["rows"] if "cells" in row}
-    done = {title: finish(run, manager) for title, run in runs.items()}
+    done = {title: _finished(run, manager) for title, run in runs.items()}
     systems = {title: replace(one.system, name=title) for title, one in done.items()}
     pairs = [(systems[p["a"]], systems[p["b"]]) for p in table["pairs"] if {p["a"], p["b"]} <= systems.keys()]
     told = [line for system in systems.values() for line in system.warnings]
@@ -41,6 +41,15 @@ def _anew(table: dict[str, Any], store: TableStore, manager: PluginManager) -> d
         "pairs": pair_figures(pairs),
         "warnings": [*_protocols(runs), *dict.fromkeys(told)],
     }
+
+
+def _finished(run: RunDir, manager: PluginManager) -> Finished:
+    try:
+        return finish(run, manager)
+    except RunError as error:
+        raise RunError(
+            error.message, hint="Remove the fold's folder; the same mer reproduce makes it again."
+        ) from error
 
 
 def _protocols(runs: dict[str, RunDir]) -> list[str]:

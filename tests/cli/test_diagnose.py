@@ -68,7 +68,7 @@ def test_a_changed_prediction_file_changes_the_slices_and_is_told(mer, copy):
 
 
 def test_a_run_that_is_not_trained_is_refused(mer, copy):
-    (copy / "seed-1" / "fold-1" / "weights.safetensors").unlink()
+    (copy / "seed-1" / "fold-1" / "predictions.csv").unlink()
     result = mer("diagnose", copy)
     assert result.exit_code == 2
     assert "1 of 3 models of" in result.stderr

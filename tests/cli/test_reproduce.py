@@ -187,6 +187,7 @@ def test_its_report_is_a_page_or_text_computed_anew_from_the_files(reproduce, me
     gone = mer("report", store)
     assert gone.exit_code == 2
     assert f"{file} is missing" in gone.stderr
+    assert "Remove the fold's folder; the same mer reproduce makes it again." in gone.stderr
 
 
 def test_a_place_without_tables_is_named(mer, workplace):

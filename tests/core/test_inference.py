@@ -90,11 +90,20 @@ def test_a_run_in_half_precision_is_used_in_float32(opened, run):
 
 
 def test_unfinished_models_are_counted_and_the_remedy_is_named(run, manager):
-    run.cell(1, "3").weights.unlink()
+    run.cell(1, "3").predictions.unlink()
     run.cell(2, "1").predictions.unlink()
     with pytest.raises(RunError, match=r"2 of 6 models of .*run are not trained yet, for example fold 3 with seed 1"):
         open_trained(run.path, manager, device="cpu")
     assert len(open_trained(run.path, manager, device="cpu", fold="2").cells) == 2
+
+
+def test_lost_weights_are_named_and_the_remedy_trains_them_again(run, manager):
+    run.cell(1, "3").weights.unlink()
+    expected = (
+        r"fold-3/weights\.safetensors is missing\nTrain again: the same mer run as before, with --force --out .*run"
+    )
+    with pytest.raises(RunError, match=expected):
+        open_trained(run.path, manager, device="cpu")
 
 
 @pytest.mark.parametrize("changes", [{"spec": {"fusion": 3}}, {"classes": None}, {"seeds": 1}])

@@ -106,6 +106,18 @@ def test_a_run_directory_without_its_file_is_told(tmp_path):
         RunDir(tmp_path).info()
 
 
+def test_a_file_or_a_store_of_runs_is_told_from_a_run_directory(tmp_path):
+    (tmp_path / "x.tsv").touch()
+    with pytest.raises(RunError, match=r"x\.tsv is a file, not a run directory\nName a directory that mer run wrote;"):
+        RunDir(tmp_path / "x.tsv").info()
+    (tmp_path / "rows" / "fc").mkdir(parents=True)
+    (tmp_path / "rows" / "fc" / "run.json").touch()
+    (tmp_path / "table-1").mkdir()
+    for place in (tmp_path, tmp_path / "rows", tmp_path / "table-1"):
+        with pytest.raises(RunError, match=r"is not a run directory, .*rows has some\nFor example .*rows/fc\."):
+            RunDir(place).info()
+
+
 def test_the_default_folder_has_the_name_and_the_time(tmp_path):
     folder = default_folder("demo-fc", tmp_path)
     assert folder.parent == tmp_path

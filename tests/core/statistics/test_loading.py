@@ -91,6 +91,34 @@ def test_a_file_of_classes_is_as_good(run, write):
     assert compare([load_system(path), load_system(run.path)]).systems[0].wa.estimate == pytest.approx(0.5)
 
 
+def test_two_decimals_are_enough(write):
+    header = "id,label,p_a,p_b,p_c"
+    thirds = write("thirds.csv", f"{header}\nx,a,0.34,0.33,0.32\ny,b,0.33,0.34,0.34")
+    assert load_system(thirds).trials[0].predictions.predicted == ["a", "b"]
+    off = write("off.csv", f"{header}\nx,a,0.34,0.33,0.31")
+    with pytest.raises(
+        DataError, match=r"line 2: the probabilities add up to 0\.9800, not 1\n.*sum to 1, to two decimals"
+    ):
+        load_system(off)
+
+
+def test_a_class_beside_probabilities_that_say_another_is_refused(write):
+    header = "id,label,predicted,p_a,p_b"
+    path = write("both.csv", f"{header}\nx,a,a,0.5,0.5\ny,a,b,0.5,0.5\nz,a,b,0.7,0.3")
+    expected = (
+        r"line 4: predicted is b, but the largest probability is that of a\nLeave out one of the two: predicted, or"
+    )
+    with pytest.raises(DataError, match=expected):
+        load_system(path)
+
+
+def test_ties_are_told(write):
+    path = write("ties.csv", "id,label,p_a,p_b\nx,a,0.5,0.5\ny,a,0.4,0.6")
+    assert load_system(path).warnings == (
+        f"{path}: 1 of 2 predictions have several most probable classes; the first counts",
+    )
+
+
 def test_a_changed_file_is_followed_and_warned_of(run):
     file = run.cell(2, "1").predictions
     file.write_text(file.read_text().replace("10,ang,ang,0.75,0.25", "10,ang,sad,0.25,0.75"))

@@ -58,6 +58,10 @@ def test_signs_are_counted():
     several = signs + tuple(Sign(s.fold, 2, 2, 0.0, 0.1) for s in signs)
     assert signs_line(pair(FOUND, several)) == "A is ahead of B by UA in 8 of 10 folds and seeds, behind in 1"
     assert "different folds" in signs_line(pair(FOUND))
+    one = tuple(Sign(str(f), 1, 1, 0.0, ua) for f, ua in enumerate((0.3, -0.1, -0.1)))
+    assert signs_line(pair(FOUND, one)).endswith(
+        "in 1 of 3 folds, behind in 2: few folds make the difference of the means"
+    )
 
 
 def test_numbers_as_they_are_written():

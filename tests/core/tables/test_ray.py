@@ -1,10 +1,9 @@
 """Cells as Ray tasks. One test starts Ray, which takes seconds; it is skipped where Ray is not installed."""
 
-import sys
-
 import pytest
 import torch
 
+from mer_core import ray_cells
 from mer_core.cells import CellTask
 from mer_core.data.folds import Fold
 from mer_core.errors import PluginError, RunError
@@ -41,8 +40,7 @@ def test_ray_gives_what_processes_give_and_tells_of_failures(reproduction, whole
     assert [e.fold for e in events if isinstance(e.event, CellEnded)] == ["right"]
 
 
-def test_without_ray_the_remedy_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    task = CellTask(1, Fold("1", (0,), (1,)), 1, 1)
+def test_without_ray_the_remedy_is_told_before_anything_is_prepared(monkeypatch):
+    monkeypatch.setattr(ray_cells, "find_spec", lambda name: None)
     with pytest.raises(PluginError, match=r"--engine ray needs Ray\nInstall it: pip install 'mer-core\[ray\]'"):
-        RayEngine()(Faulty(), [task], jobs=1, parameters=1, device=CPU, listener=print)
+        RayEngine()
