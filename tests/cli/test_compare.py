@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pytest
@@ -51,6 +52,16 @@ def test_other_peoples_predictions(mer, trained, workplace):
     assert result.exit_code == 0, result.output
     line = next(line for line in result.stdout.splitlines() if line.startswith("theirs "))
     assert line.split()[1] == "25.00"
+
+
+def test_files_alone_are_told_by_what_is_known_of_them(mer, workplace):
+    for name, guess in (("a", "ang"), ("b", "sad")):
+        rows = [f"u{n},{'ang' if n < 4 else 'sad'},{guess}" for n in range(8)]
+        (workplace / f"{name}.csv").write_text("\n".join(["id,label,predicted", *rows]))
+    shown = mer("compare", "a.csv", "b.csv", registry=None).stdout
+    assert "mean over folds" not in shown
+    assert "a - b: the folds are not known" in shown
+    assert re.search(r"a - b +n/a +4 +4 ", shown)  # McNemar: no seeds
 
 
 def test_one_run_has_intervals_and_no_pairs(mer, trained):
