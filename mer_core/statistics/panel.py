@@ -140,7 +140,10 @@ def _check_itself(system: System) -> None:
         where = system.name if seed is None else f"{system.name}, seed {seed}"
         twice = [id_ for id_, count in counts.items() if count > 1]
         if twice:
-            raise DataError(f"{where}: {len(twice)} utterances are predicted more than once, for example {twice[0]}")
+            raise DataError(
+                f"{where}: {len(twice)} utterances are predicted more than once, for example {twice[0]}",
+                hint="Each is tested in one fold: were prediction files changed? Run those folds again.",
+            )
         missing = sorted(everything - counts.keys())
         if missing:
             raise DataError(
@@ -164,8 +167,16 @@ def _check_alike(first: System, other: System) -> None:
         raise DataError(
             f"{len(differing)} of {len(a)} utterances are labelled otherwise in {other.name} than in {first.name}, "
             f"for example {id_}: {b[id_]} there, {a[id_]} here",
-            hint="Use the same label map for both; class names must be the same, letter for letter.",
+            hint="Use the same label map for both; class names must be the same, letter for letter."
+            if _mapped(a, b, differing) or _mapped(b, a, differing)
+            else "Mend the labels of these utterances: others of the same classes are labelled alike.",
         )
+
+
+def _mapped(one: Mapping[str, str], other: Mapping[str, str], differing: Sequence[str]) -> bool:
+    """Tell whether whole classes of `one` are called otherwise in `other`, as another label map would."""
+    renamed = {one[id_] for id_ in differing}
+    return all(label not in renamed or label != other[id_] for id_, label in one.items())
 
 
 def _check_classes(systems: Sequence[System]) -> None:

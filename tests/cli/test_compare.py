@@ -75,6 +75,14 @@ def test_runs_of_one_name_are_called_by_their_paths(mer, trained, workplace):
     assert "other/run" in mer("compare", trained, "other/run", registry=None).stdout
 
 
+def test_a_run_that_is_compared_with_itself_is_told(mer, trained):
+    told = "is named 2 times: it is compared with itself"
+    assert (
+        f"{trained.name} {told}" in mer("compare", trained, trained.parent / "." / trained.name, registry=None).stderr
+    )
+    assert told not in mer("compare", trained, registry=None).stderr
+
+
 def test_a_run_without_predictions_is_told_the_remedy(mer, trained, workplace):
     shutil.copytree(trained, workplace / "half")
     (workplace / "half" / "seed-1" / "fold-2" / "predictions.csv").unlink()
