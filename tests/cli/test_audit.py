@@ -58,6 +58,14 @@ def test_a_corpus_that_cannot_be_read_is_an_error(mer):
     assert "no manifest: none.csv does not exist" in result.stderr
 
 
+def test_a_corpus_without_its_path_is_told_the_remedy(mer):
+    for name in ("iemocap", "manifest"):
+        result = mer("audit", "--data", name)
+        assert result.exit_code == 2
+        assert "data.path: is needed" in result.stderr
+        assert f"Say where it lies: --data {name}:PATH." in result.stderr
+
+
 def test_the_protocol_decides_what_is_audited(mer, workplace):
     assert mer("audit", "--pipeline", "toy", "--protocol", "kfold-random", "--json", "k.json").exit_code == 0
     severe = [f for f in json.loads((workplace / "k.json").read_text())["findings"] if f["severity"] == "severe"]
