@@ -40,6 +40,7 @@ class RunError(MerError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean "…"?)` for the known name nearest to `name`, or nothing where none is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f' (did you mean "{near[0]}"?)' if near else ""
+    """Return ` (did you mean "…"?)` for the known name nearest to `name` in any case, or nothing where none is near."""
+    in_lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), list(in_lower), n=1, cutoff=0.6)
+    return f' (did you mean "{in_lower[near[0]]}"?)' if near else ""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mer_core.errors import RunError
+from mer_core.errors import DataError, RunError
 
 
 @contextmanager
@@ -47,6 +47,21 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, line ends as they are in `text`, all or nothing."""
     with written_aside(path) as aside:
         aside.write_text(text, encoding="utf-8", newline="")
+
+
+def read_utf8(path: Path) -> str:
+    """Return a text file, line ends as they are, without a byte order mark.
+
+    Raises:
+        DataError: it is not UTF-8; the first line that is not is named.
+        OSError: it cannot be opened.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: not UTF-8", hint="Save the file as UTF-8.") from error
 
 
 def write_json(path: Path, value: object) -> None:

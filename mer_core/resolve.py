@@ -106,7 +106,10 @@ def plugin_config(manager: PluginManager, kind: Kind, part: PartSpec, *, path: s
         return loaded, config_class.model_validate(part.options)
     except ValidationError as error:
         place = f'{kind} "{part.use}"'
-        raise spec_error(error, place=place, prefix=path.split("."), known=field_names(config_class)) from None
+        pathless = kind == "corpus" and any(f["type"] == "missing" and f["loc"] == ("path",) for f in error.errors())
+        hint = f"Say where it lies: --data {part.use}:PATH." if pathless else ""
+        known = field_names(config_class)
+        raise spec_error(error, place=place, prefix=path.split("."), known=known, hint=hint) from None
 
 
 def expand(manager: PluginManager, spec: PipelineSpec) -> PipelineSpec:

@@ -17,8 +17,8 @@ from mer_core import ranks
 from mer_core.data.batches import plan_scoring
 from mer_core.data.examples import Examples, device_of
 from mer_core.data.loading import on_device
-from mer_core.errors import RunError
-from mer_core.files import write_text
+from mer_core.errors import DataError, RunError
+from mer_core.files import read_utf8, write_text
 from mer_core.pipeline import Pipeline
 from mer_core.types import Predictions
 
@@ -76,22 +76,39 @@ def read_predictions(path: Path) -> Predictions:
         RunError: the file is missing, or was changed so that it contradicts itself.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        header, *rows = list(csv.reader(io.StringIO(read_utf8(path), newline=""))) or [[]]
     except FileNotFoundError:
         raise RunError(f"{path} is missing", hint="Go on with mer run --resume: the fold is trained again.") from None
-    except (UnicodeDecodeError, csv.Error) as cause:
+    except DataError as cause:
+        raise RunError(cause.message, hint="Run the fold again.") from cause
+    except csv.Error as cause:
         raise RunError(f"{path} is damaged: {cause}", hint="Run the fold again.") from cause
     classes = [name.removeprefix("p_") for name in header[len(_FIXED) :]]
     if header[: len(_FIXED)] != _FIXED or not classes or not rows:
         raise RunError(f"{path} is not a file of predictions", hint=f"Its columns are {', '.join(_FIXED)}, p_<class>….")
-    try:
-        p_NC = torch.tensor([[float(p) for p in row[len(_FIXED) :]] for row in rows])
-        predictions = Predictions([row[0] for row in rows], classes, [row[1] for row in rows], p_NC)
-    except (ValueError, IndexError) as cause:
-        raise RunError(f"{path} is damaged: {cause}", hint="Run the fold again.") from cause
+    for number, row in enumerate(rows, start=2):
+        if wrong := _malformed(header, row):
+            raise RunError(f"{path}, line {number}: {wrong}", hint="Run the fold again.")
+    p_NC = torch.tensor([[float(p) for p in row[len(_FIXED) :]] for row in rows])
+    predictions = Predictions([row[0] for row in rows], classes, [row[1] for row in rows], p_NC)
     _check(path, predictions, [row[2] for row in rows])
     return predictions
+
+
+def not_a_number(column: str, value: str) -> str:
+    """Return what is wrong with a value that should be a number, or nothing."""
+    try:
+        float(value)
+    except ValueError:
+        return f'{column} is "{value}", not a number'
+    return ""
+
+
+def _malformed(header: Sequence[str], row: Sequence[str]) -> str:
+    if len(row) != len(header):
+        return f"{len(row)} values for {len(header)} columns"
+    cells = list(zip(header, row, strict=True))[len(_FIXED) :]
+    return next(filter(None, (not_a_number(column, value) for column, value in cells)), "")
 
 
 def _check(path: Path, predictions: Predictions, predicted: Sequence[str]) -> None:
@@ -108,8 +125,6 @@ def _check(path: Path, predictions: Predictions, predicted: Sequence[str]) -> No
 
 def _contradiction(classes: Sequence[str], label: str, predicted: str, p_C: Sequence[float]) -> str:
     """Return what is wrong with a row, or nothing."""
-    if len(p_C) != len(classes):
-        return f"{len(p_C)} probabilities for {len(classes)} classes"
     if label not in classes:
         return f"label {label!r} is none of the classes {', '.join(classes)}"
     if predicted not in classes or p_C[classes.index(predicted)] < max(p_C):

@@ -10,7 +10,9 @@ from pydantic_core import ErrorDetails
 from mer_core.errors import SpecError, suggest
 
 
-def spec_error(error: ValidationError, *, place: str, prefix: Sequence[str] = (), known: Iterable[str]) -> SpecError:
+def spec_error(
+    error: ValidationError, *, place: str, prefix: Sequence[str] = (), known: Iterable[str], hint: str = ""
+) -> SpecError:
     """Return one SpecError for all findings.
 
     Args:
@@ -18,11 +20,12 @@ def spec_error(error: ValidationError, *, place: str, prefix: Sequence[str] = ()
         place: the file or command line the values come from.
         prefix: the path of the validated table inside that place.
         known: keys to suggest for one that does not exist.
+        hint: the remedy, where the lines do not say it.
     """
     known = sorted(known)
     lines = [_line(finding, prefix, known) for finding in error.errors()]
     count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    return SpecError(f"{place}: {count}\n" + "\n".join(f"  {line}" for line in lines))
+    return SpecError(f"{place}: {count}\n" + "\n".join(f"  {line}" for line in lines), hint=hint)
 
 
 def field_names(*models: type[BaseModel]) -> set[str]:

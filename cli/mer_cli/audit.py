@@ -73,12 +73,13 @@ def _show(report: Mapping[str, Any], json_file: Path | None) -> None:
     )
     for finding in report["findings"]:
         console.line()
-        console.heading(f"{finding['severity']}: {finding['check']}", f"{finding['count']} of {finding['total']}")
+        counted = f"{finding['count']} of {finding['total']} {finding['unit']}"
+        console.heading(f"{finding['severity']}: {finding['check']}", counted)
         console.line(f"  {finding['message']}")
         if finding["examples"]:
-            more = ", …" if finding["count"] > MOST_SHOWN else ""
+            more = ", …" if finding["num_examples"] > MOST_SHOWN else ""
             console.line(f"  for example {', '.join(finding['examples'][:MOST_SHOWN])}{more}", faint=True)
-    counted = ", ".join(f"{count} {severity}" for severity, count in report["severities"].items())
-    console.line(f"\n{counted}")
+    graded = ", ".join(f"{count} {severity}" for severity, count in report["severities"].items())
+    console.line(f"\n{graded}")
     if json_file is not None:
         console.line(f"written to: {json_file}")

@@ -29,6 +29,9 @@ def compare(
     from mer_core.statistics import compare as compared
     from mer_core.statistics import load_system
 
+    places = [path.resolve() for path in systems]
+    for path in sorted({place for place in places if places.count(place) > 1}):
+        console.note(f"{path.name} is named {places.count(path)} times: it is compared with itself")
     comparison = compared(_named_apart([load_system(path) for path in systems], systems))
     if json_file is not None:
         write_json(json_file, asdict(comparison))

@@ -19,7 +19,7 @@ def systems_table(comparison: Comparison) -> Table:
     return Table(
         columns=["system", "WA", "95 %", "UA", "95 %"],
         rows=[[s.name, *_interval(s.wa), *_interval(s.ua)] for s in comparison.systems],
-        title="systems: percent, mean over folds and seeds",
+        title=f"systems: percent{', mean over folds and seeds' if comparison.folds_known else ''}",
     )
 
 
@@ -66,4 +66,4 @@ def _mcnemar(test: McNemar) -> Sequence[str]:
     from mer_core.statistics.words import p_value
 
     seeds = " ".join(str(seed) for seed in dict.fromkeys((test.seed_a, test.seed_b)) if seed is not None)
-    return [seeds, str(test.only_a), str(test.only_b), p_value(test.p_exact), p_value(test.p_mid)]
+    return [seeds or MISSING, str(test.only_a), str(test.only_b), p_value(test.p_exact), p_value(test.p_mid)]

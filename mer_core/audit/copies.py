@@ -22,22 +22,27 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             severity="severe",
             check=CHECK,
-            message=f"tested recordings are in training too, sample for sample{_otherwise(subject, pairs)}. "
+            message=f"tested recordings are in training too, sample for sample{_told(_otherwise(subject, pairs))}. "
             "Remove one of each.",
             count=len(across),
             total=subject.num_tested,
+            unit="tested utterances",
+            figures={"other_label": _otherwise(subject, pairs)},
             examples=_examples(subject, pairs),
+            num_examples=len(pairs),
         )
     elsewhere = [pair for pair in _pairs(keys) if not set(pair) & {*across, *across.values()}]
     if elsewhere:
         yield Finding(
             severity="warning",
             check=CHECK,
-            message=f"recordings are there more than once{_otherwise(subject, elsewhere)}, never on both sides of a "
-            "fold. Remove the copies.",
+            message=f"recordings are there more than once{_told(_otherwise(subject, elsewhere))}, never on both sides "
+            "of a fold. Remove the copies.",
             count=len(elsewhere),
             total=len(keys),
+            figures={"other_label": _otherwise(subject, elsewhere)},
             examples=_examples(subject, elsewhere),
+            num_examples=len(elsewhere),
         )
 
 
@@ -50,9 +55,12 @@ def _pairs(keys: Sequence[str | None]) -> list[tuple[int, int]]:
     return [(copy, first) for first, *others in groups.values() for copy in others]
 
 
-def _otherwise(subject: Subject, pairs: Sequence[tuple[int, int]]) -> str:
-    """Say how many copies have another label: those contradict each other."""
-    count = sum(subject.utterances[i].label != subject.utterances[j].label for i, j in pairs)
+def _otherwise(subject: Subject, pairs: Sequence[tuple[int, int]]) -> int:
+    """Return how many copies have another label: those contradict each other."""
+    return sum(subject.utterances[i].label != subject.utterances[j].label for i, j in pairs)
+
+
+def _told(count: int) -> str:
     return f", {count} of them with another label" if count else ""
 
 

@@ -42,6 +42,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     folds = [Fold(f.name, *(tuple(i for i in side if heard[i]) for side in (f.train, f.test))) for f in subject.folds]
     labels = [str(u.label) for u in subject.utterances]
     usable = [fold for fold in folds if fold.test and len({labels[i] for i in fold.train}) > 1]
+    if folds and not all(heard):
+        yield _partly(heard, computed=bool(usable))
     if not usable:
         return
     for name, feature in FEATURES.items():
@@ -51,11 +53,25 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 severity=_severity(told),
                 check=CHECK,
+                about=name,
                 message=f"{name} alone tells the label with UA {100 * told.ua:.1f} (chance {100 * told.chance:.1f}, "
                 f"p = {told.p_value:.3f} by a permutation test). Look whether the emotion does that or the recording.",
                 count=told.right,
                 total=sum(len(fold.test) for fold in usable),
+                unit="tested utterances guessed right",
+                figures={"ua": told.ua, "chance": told.chance, "p": told.p_value},
             )
+
+
+def _partly(heard: Sequence[bool], *, computed: bool) -> Finding:
+    """Say that some recordings were not there to be measured, and whether cues could be looked for in the others."""
+    names = " and ".join(FEATURES)
+    message = (
+        f"{names}: computed on the utterances whose recording can be read."
+        if computed
+        else f"{names}: not computed, in no fold are there recordings of two classes to train on and one to test."
+    )
+    return Finding(severity="note", check=CHECK, message=message, count=sum(heard), total=len(heard))
 
 
 def telling(values: Float[np.ndarray, " N"], labels: Sequence[str], folds: Sequence[Fold]) -> Told:

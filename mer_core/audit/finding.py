@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, get_args
 
@@ -20,18 +20,26 @@ class Finding:
     Args:
         severity: how much it matters.
         check: the check that found it.
+        about: which of several things that the check looks at: a baseline, a feature, a tag; else empty.
         message: the fact, and what to do about it where something can be done.
-        count: utterances (or what the message counts) that are concerned.
+        count: how many are concerned.
         total: of how many.
-        examples: ids of utterances, two joined by ` ~ ` where they belong together.
+        unit: what `count` and `total` are numbers of, as it follows them: `utterances`, `folds`.
+        figures: the other numbers of the message by name; shares and p from 0 to 1.
+        examples: ids of utterances, two joined by ` ~ ` where they belong together; the first `MOST_EXAMPLES`.
+        num_examples: how many there are in all.
     """
 
     severity: Severity
     check: str
+    about: str = ""
     message: str
     count: int
     total: int
+    unit: str = "utterances"
+    figures: Mapping[str, int | float] = field(default_factory=dict)
     examples: Sequence[str] = ()
+    num_examples: int = 0
 
 
 def some(examples: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     total = len(subject.folds) + len(subject.broken)
     for name, reason in subject.broken.items():
         message = f"fold {name}: {reason}" if name else f"{reason} The checks across folds are left out."
-        yield Finding(severity="severe", check=CHECK, message=message, count=1, total=total)
+        yield Finding(severity="severe", check=CHECK, about=name, message=message, count=1, total=total, unit="folds")
     labels = [str(u.label) for u in subject.utterances]
     for side in ("training", "test"):
         lacking = {fold.name: lost for fold in subject.folds if (lost := _lost(labels, fold, side))}
@@ -27,10 +27,12 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 severity="warning",
                 check=CHECK,
+                about=side,
                 message=f"folds whose {side} side lacks classes, which then {means}: {listed}"
                 f"{' …' if len(lacking) > 5 else ''}",
                 count=len(lacking),
                 total=total,
+                unit="folds",
             )
 
 

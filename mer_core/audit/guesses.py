@@ -38,7 +38,15 @@ def check(subject: Subject) -> Iterator[Finding]:
         absent = [one for one in made if isinstance(one, Unavailable)]
         if absent:
             message = f"{name}: not computed, {absent[0].reason}."
-            yield Finding(severity="note", check=CHECK, message=message, count=len(absent), total=len(made))
+            yield Finding(
+                severity="note",
+                check=CHECK,
+                about=name,
+                message=message,
+                count=len(absent),
+                total=len(made),
+                unit="folds",
+            )
             continue
         yield _scored(subject, name, predicted, judged=baseline is scenario_majority)
 
@@ -56,13 +64,19 @@ def _scored(subject: Subject, name: str, made: Sequence[Predictions], *, judged:
     ua = recall_score(truth, guess, labels=np.unique(truth), average="macro", zero_division=0)
     chance = 1 / len(np.unique(truth))
     most = max(np.unique(truth, return_counts=True)[1]) / len(truth)
+    wa, kinds = accuracy_score(truth, guess), _by_kind(subject, made, truth, guess)
+    each = "".join(f"; {kind} WA {100 * share:.1f}" for kind, share in kinds.items())
     return Finding(
         severity=_severity(ua, chance) if judged else "note",
         check=CHECK,
-        message=f"{name}: WA {100 * accuracy_score(truth, guess):.1f} (most frequent class {100 * most:.1f}), "
-        f"UA {100 * ua:.1f} (chance {100 * chance:.1f}){_by_kind(subject, made, truth, guess)}{_learnt(subject)}.",
+        about=name,
+        message=f"{name}: WA {100 * wa:.1f} (most frequent class {100 * most:.1f}), "
+        f"UA {100 * ua:.1f} (chance {100 * chance:.1f}){each}{_learnt(subject)}.",
         count=int((truth == guess).sum()),
         total=len(truth),
+        unit="tested utterances guessed right",
+        figures={"wa": float(wa), "most_frequent": float(most), "ua": float(ua), "chance": chance}
+        | {f"wa_{kind}": share for kind, share in kinds.items()},
     )
 
 
@@ -77,9 +91,9 @@ def _severity(ua: float, chance: float) -> Severity:
     return "severe" if way >= SEVERE else "warning" if way >= TELLING else "note"
 
 
-def _by_kind(subject: Subject, made: Sequence[Predictions], truth: np.ndarray, guess: np.ndarray) -> str:
-    """Say the accuracy for each kind of dialog apart, where the corpus has the field `kind`."""
+def _by_kind(subject: Subject, made: Sequence[Predictions], truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    """Return the accuracy for each kind of dialog apart, where the corpus has the field `kind`."""
     kind_of = {u.id: u.fields.get("kind", "") for u in subject.utterances}
     kinds = np.array([kind_of[id_] for one in made for id_ in one.ids])
-    named = [name for name in np.unique(kinds) if name]
-    return "".join(f"; {name} WA {100 * np.mean(truth[kinds == name] == guess[kinds == name]):.1f}" for name in named)
+    named = [str(name) for name in np.unique(kinds) if name]
+    return {name: float(np.mean(truth[kinds == name] == guess[kinds == name])) for name in named}

@@ -55,6 +55,8 @@ def _compared(found: Counts, published: Counts) -> Finding:
         f"Copy it again from the release ({share(off, total)} too few or too many).",
         count=off,
         total=total,
+        unit="utterances too few or too many",
+        figures={"listed": listed},
     )
 
 
@@ -68,4 +70,5 @@ def _gaps(sessions: list[int]) -> Iterator[Finding]:
             message=f"no utterances of session {', '.join(map(str, missing))}: is the copy complete?",
             count=len(missing),
             total=len(missing) + len(sessions),
+            unit="sessions",
         )

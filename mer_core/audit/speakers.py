@@ -30,6 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             count=len(unknown),
             total=len(by_speaker),
             examples=some(unknown),
+            num_examples=len(unknown),
         )
 
 
@@ -42,10 +43,14 @@ def _both_sides(subject: Subject, what: str, keys: Sequence[str | None]) -> Iter
     yield Finding(
         severity=_SEVERITY[what],
         check=CHECK,
+        about=what,
         message=f"{what}s on both sides of a fold, with {len(found)} tested utterances "
         f"({share(len(found), subject.num_tested)}): {', '.join(names[:5])}{' …' if len(names) > 5 else ''}. "
         f"{_MEANS[what]}",
         count=len(names),
         total=len(known),
+        unit=f"{what}s",
+        figures={"utterances": len(found), "share": len(found) / subject.num_tested},
         examples=some(f"{subject.utterances[i].id} ~ {subject.utterances[j].id}" for i, j in found.items()),
+        num_examples=len(found),
     )

@@ -46,6 +46,7 @@ class Subject:
             count=len(indices),
             total=len(self.utterances),
             examples=some(self.ids(indices)),
+            num_examples=len(indices),
         )
 
     def ids(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> list[str]:

@@ -24,4 +24,5 @@ def check(subject: Subject) -> Iterator[Finding]:
             count=len(empty),
             total=len(subject.utterances),
             examples=some(empty),
+            num_examples=len(empty),
         )

@@ -50,7 +50,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     exact = shared(
         [tuple(line) if is_long else None for line, is_long in zip(spoken, long_N, strict=True)], subject.folds
     )
-    count, expected = len(tally.repeated), tally.by_chance / len(tally.repeated)
+    count = len(tally.repeated)
+    right, expected = tally.right / count, tally.by_chance / count
     yield Finding(
         severity=_severity(tally),
         check=CHECK,
@@ -60,7 +61,10 @@ def check(subject: Subject) -> Iterator[Finding]:
         f"chance for {100 * expected:.1f} %. Some protocols leave such lines out of training: mer protocol list.",
         count=count,
         total=tally.lines,
+        unit=f"tested lines of {MIN_WORDS} or more different words",
+        figures={"word_for_word": len(exact), "nearly": count - len(exact), "copied_right": right, "chance": expected},
         examples=[_example(subject, repeats, long_N, *one) for one in tally.repeated[:MOST_EXAMPLES]],
+        num_examples=count,
     )
 
 

@@ -34,6 +34,8 @@ class Pair:
     """One per pair of seeds."""
     signs: tuple[Sign, ...]
     """One per fold and pair of seeds; none where the two were tested in different folds."""
+    unit: str
+    """What was resampled: `dialog`, `speaker` or `utterance`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Comparison:
 
     Args:
         unit: what was resampled: `dialog`, `speaker` or `utterance`; there are `groups` of them.
+        folds_known: whether figures are means over folds that somebody said.
+        strata: parts that are resampled each by itself, the folds as a rule; 1: everything is resampled together.
         systems: each by itself.
         pairs: every pair, p corrected over all of them (Holm), WA and UA each by itself.
     """
@@ -59,6 +63,8 @@ class Comparison:
     groups: int
     utterances: int
     resamples: int
+    folds_known: bool
+    strata: int
     systems: tuple[Figures, ...]
     pairs: tuple[Pair, ...]
     warnings: tuple[str, ...]
@@ -78,6 +84,8 @@ def compare(systems: Sequence[System], *, resamples: int = RESAMPLES) -> Compari
         groups=panel.num_groups,
         utterances=len(panel.labels_N),
         resamples=resamples,
+        folds_known=panel.folds_known,
+        strata=measured.strata,
         systems=tuple(measured.figures(s) for s in several),
         pairs=corrected([measured.pair(a, b) for a, b in itertools.combinations(several, 2)]),
         warnings=tuple(dict.fromkeys([w for system in systems for w in system.warnings] + _protocols(systems))),
@@ -140,9 +148,8 @@ class _Measured:
             )
             for m in range(NUM_FIGURES)
         )
-        return Pair(
-            self.panel.names[a], self.panel.names[b], wa, ua, each_mcnemar(self.panel, a, b), signs(self.panel, a, b)
-        )
+        names, mcnemar = self.panel.names, each_mcnemar(self.panel, a, b)
+        return Pair(names[a], names[b], wa, ua, mcnemar, signs(self.panel, a, b), self.panel.unit)
 
 
 def _measure(panel: Panel, resamples: int) -> _Measured:

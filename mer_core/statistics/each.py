@@ -15,9 +15,9 @@ from mer_core.statistics.panel import Panel
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """The difference of two systems in one fold with one seed of each, in shares; None: the seed is not known."""
+    """The difference of two systems in one fold with one seed of each, in shares; None: not known."""
 
-    fold: str
+    fold: str | None
     seed_a: int | None
     seed_b: int | None
     wa: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from mer_core.data.protocol import protocol_in, remark
 from mer_core.errors import DataError, RunError
+from mer_core.files import read_utf8
 from mer_core.listing import read_listing
 from mer_core.rundir import RunDir
+from mer_core.scoring import not_a_number
 from mer_core.statistics.systems import System, Trial
 from mer_core.stored import read_cell
 from mer_core.types import Predictions
@@ -61,12 +64,14 @@ def _of_run(path: Path) -> System:
 
 def _imported(path: Path) -> System:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        reader = csv.reader(io.StringIO(read_utf8(path), newline=""))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist", hint="Name a run directory or a CSV file of predictions.") from None
-    except (UnicodeDecodeError, csv.Error) as cause:
-        raise DataError(f"{path} cannot be read: {cause}", hint=FORMAT) from cause
+    try:
+        header, *rows = list(reader) or [[]]
+    except csv.Error as cause:
+        place = f"{path}, line {reader.line_num}"
+        raise DataError(f"{place}: not comma-separated values ({cause})", hint=FORMAT) from cause
     _check_columns(path, header, rows)
     if any(name.startswith(PREFIX) for name in header):
         predictions = _with_probabilities(path, header, rows)
@@ -85,13 +90,18 @@ def _check_columns(path: Path, header: Sequence[str], rows: Sequence[Sequence[st
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise DataError(f"{path}, line {number}: {len(row)} values for {len(header)} columns", hint=FORMAT)
+    first: dict[str, int] = {}
+    for number, id_ in enumerate(_column(header, rows, "id"), start=2):
+        if first.setdefault(id_, number) != number:
+            fact = f'id "{id_}" is on line {first[id_]} too'
+            raise DataError(f"{path}, line {number}: {fact}", hint="Keep one prediction for each utterance.")
 
 
 def _with_probabilities(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Predictions:
     columns = [i for i, name in enumerate(header) if name.startswith(PREFIX)]
     classes = [header[i].removeprefix(PREFIX) for i in columns]
     for number, row in enumerate(rows, start=2):
-        if problem := _problem([row[i] for i in columns]):
+        if problem := _problem({header[i]: row[i] for i in columns}):
             raise DataError(
                 f"{path}, line {number}: {problem}",
                 hint="A row's probabilities lie in 0..1 and sum to 1, to two decimals.",
@@ -119,18 +129,15 @@ def _ties(path: Path, predictions: Predictions) -> tuple[str, ...]:
     return (told,) if tied else ()
 
 
-def _problem(values: Sequence[str]) -> str:
-    try:
-        p_C = [float(value) for value in values]
-    except ValueError as cause:
-        return str(cause)
+def _problem(values: Mapping[str, str]) -> str:
+    for column, value in values.items():
+        if wrong := not_a_number(column, value):
+            return wrong
+    p_C = [float(value) for value in values.values()]
     if not all(0 <= p <= 1 for p in p_C):
         return f"a probability is {next(p for p in p_C if not 0 <= p <= 1)}"
-    return (
-        ""
-        if math.isclose(sum(p_C), 1.0, abs_tol=ROUNDING * len(p_C) + 1e-6)
-        else f"the probabilities add up to {sum(p_C):.4f}, not 1"
-    )
+    sums_up = math.isclose(sum(p_C), 1.0, abs_tol=ROUNDING * len(p_C) + 1e-6)
+    return "" if sums_up else f"the probabilities add up to {sum(p_C):.4f}, not 1"
 
 
 def _with_classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Predictions:

@@ -26,7 +26,7 @@ class Panel:
         labels_N: true classes, by number.
         groups_N: the unit of each utterance, by number.
         folds_SN: in which fold each system was tested on it, by number.
-        folds: for each system the names of its folds, in order of their number.
+        folds: for each system the names of its folds, in order of their number; None: nobody said them.
         seeds: for each system its seeds.
         right_SKN: for each system K x N, whether it was right with its k-th seed.
     """
@@ -37,7 +37,7 @@ class Panel:
     labels_N: Int[ndarray, " N"]
     groups_N: Int[ndarray, " N"]
     folds_SN: Int[ndarray, "S N"]
-    folds: tuple[tuple[str, ...], ...]
+    folds: tuple[tuple[str | None, ...], ...]
     seeds: tuple[tuple[int | None, ...], ...]
     right_SKN: tuple[Float[ndarray, "_ N"], ...]
 
@@ -45,6 +45,11 @@ class Panel:
     def num_groups(self) -> int:
         """G, how many units there are."""
         return int(self.groups_N.max()) + 1
+
+    @property
+    def folds_known(self) -> bool:
+        """Whether somebody said which fold each utterance was tested in."""
+        return all(None not in names for names in self.folds)
 
 
 def make_panel(systems: Sequence[System]) -> Panel:
@@ -94,7 +99,7 @@ def grouping(utterances: Mapping[str, Utterance], ids: Sequence[str]) -> tuple[s
     return "utterance", list(ids)
 
 
-def _numbered(names: Sequence[str], order: Sequence[str]) -> Int[ndarray, " N"]:
+def _numbered(names: Sequence[str | None], order: Sequence[str | None]) -> Int[ndarray, " N"]:
     number = {name: i for i, name in enumerate(order)}
     return np.array([number[name] for name in names])
 
@@ -107,8 +112,8 @@ def _labels(system: System) -> dict[str, str]:
     }
 
 
-def _folds(system: System) -> dict[str, str]:
-    return {id_: trial.fold or "all" for trial in system.trials for id_ in trial.predictions.ids}
+def _folds(system: System) -> dict[str, str | None]:
+    return {id_: trial.fold for trial in system.trials for id_ in trial.predictions.ids}
 
 
 def _right(system: System, ids: Sequence[str]) -> Float[ndarray, "K N"]:
@@ -135,7 +140,10 @@ def _check_itself(system: System) -> None:
         where = system.name if seed is None else f"{system.name}, seed {seed}"
         twice = [id_ for id_, count in counts.items() if count > 1]
         if twice:
-            raise DataError(f"{where}: {len(twice)} utterances are predicted more than once, for example {twice[0]}")
+            raise DataError(
+                f"{where}: {len(twice)} utterances are predicted more than once, for example {twice[0]}",
+                hint="Each is tested in one fold: were prediction files changed? Run those folds again.",
+            )
         missing = sorted(everything - counts.keys())
         if missing:
             raise DataError(
@@ -159,8 +167,16 @@ def _check_alike(first: System, other: System) -> None:
         raise DataError(
             f"{len(differing)} of {len(a)} utterances are labelled otherwise in {other.name} than in {first.name}, "
             f"for example {id_}: {b[id_]} there, {a[id_]} here",
-            hint="Use the same label map for both; class names must be the same, letter for letter.",
+            hint="Use the same label map for both; class names must be the same, letter for letter."
+            if _mapped(a, b, differing) or _mapped(b, a, differing)
+            else "Mend the labels of these utterances: others of the same classes are labelled alike.",
         )
+
+
+def _mapped(one: Mapping[str, str], other: Mapping[str, str], differing: Sequence[str]) -> bool:
+    """Tell whether whole classes of `one` are called otherwise in `other`, as another label map would."""
+    renamed = {one[id_] for id_ in differing}
+    return all(label not in renamed or label != other[id_] for id_, label in one.items())
 
 
 def _check_classes(systems: Sequence[System]) -> None:

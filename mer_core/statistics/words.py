@@ -41,7 +41,8 @@ def sentence(pair: Pair, name: str, found: Difference, *, num_pairs: int) -> str
         num_pairs: over how many pairs p is corrected.
     """
     if math.isnan(found.low):
-        why = "too few dialogs or speakers" if math.isnan(found.se) else "it is the same in all dialogs or speakers"
+        units = PLURALS[pair.unit]
+        why = f"too few {units}" if math.isnan(found.se) else f"it is the same in all {units}"
         return f"{_ahead(pair, name, found)}; no interval: {why}."
     ahead, low, high = _turned(pair, found)
     ends = f"95 % interval {points(low)} to {points(high)}"
@@ -57,7 +58,7 @@ def basis(comparison: Comparison) -> list[str]:
     unit = PLURALS[comparison.unit]
     lines = [
         f"{comparison.utterances} utterances; intervals and p from {comparison.resamples} resamples of "
-        f"{comparison.groups} {unit} within their folds"
+        f"{comparison.groups} {unit}{' within their folds' if comparison.strata > 1 else ''}"
     ]
     if comparison.unit == "utterance":
         lines.append(
@@ -66,12 +67,15 @@ def basis(comparison: Comparison) -> list[str]:
         )
     if comparison.groups < MIN_GROUPS:
         lines.append(f"{comparison.groups} {unit} are too few for an interval: {MIN_GROUPS} are needed.")
-    lines.append("Intervals are about other dialogs, not about other trainings: look at the signs per fold and seed.")
+    signs = ": look at the signs per fold and seed" if comparison.folds_known and comparison.pairs else ""
+    lines.append(f"Intervals are about other {unit}, not about other trainings{signs}.")
     return lines
 
 
 def signs_line(pair: Pair) -> str:
     """Return in how many folds and seeds the first system is ahead, by UA."""
+    if any(sign.fold is None for sign in pair.signs):
+        return f"{pair.a} - {pair.b}: the folds are not known, so there is no difference per fold"
     if not pair.signs:
         return f"{pair.a} - {pair.b}: they were tested in different folds, so there is no difference per fold"
     ahead, behind = (sum(sign.ua * way > 0 for sign in pair.signs) for way in (1, -1))

@@ -10,7 +10,7 @@ def test_findings_are_printed_the_gravest_first(mer, manifest):
     result = mer("audit", "--data", f"manifest:{manifest(**rows)}")
     assert result.exit_code == 0, result.output
     heads = [line for line in result.stdout.splitlines() if line.startswith(("severe:", "warning:", "note:"))]
-    assert heads[0] == "severe: folds  1 of 1"
+    assert heads[0] == "severe: folds  1 of 1 folds"
     assert heads == sorted(heads, key=lambda line: ("severe", "warning", "note").index(line.partition(":")[0]))
     assert "utterance u0 has no session, which --folds session follows. Give every utterance a session" in result.stdout
     assert result.stdout.splitlines()[-1] == f"1 severe, 1 warning, {len(heads) - 2} note"
@@ -38,7 +38,10 @@ def test_json_holds_what_is_printed(mer, workplace):
     assert (found["utterances"], found["labels"]) == (24, {"ang": 6, "hap": 6, "neu": 6, "sad": 6})
     assert sum(found["severities"].values()) == len(found["findings"])
     for finding in found["findings"]:
-        assert f"{finding['severity']}: {finding['check']}  {finding['count']} of {finding['total']}" in result.stdout
+        assert (
+            f"{finding['severity']}: {finding['check']}  {finding['count']} of {finding['total']} {finding['unit']}"
+            in result.stdout
+        )
         assert finding["message"] in result.stdout
 
 
@@ -55,6 +58,14 @@ def test_a_corpus_that_cannot_be_read_is_an_error(mer):
     assert "no manifest: none.csv does not exist" in result.stderr
 
 
+def test_a_corpus_without_its_path_is_told_the_remedy(mer):
+    for name in ("iemocap", "manifest"):
+        result = mer("audit", "--data", name)
+        assert result.exit_code == 2
+        assert "data.path: is needed" in result.stderr
+        assert f"Say where it lies: --data {name}:PATH." in result.stderr
+
+
 def test_the_protocol_decides_what_is_audited(mer, workplace):
     assert mer("audit", "--pipeline", "toy", "--protocol", "kfold-random", "--json", "k.json").exit_code == 0
     severe = [f for f in json.loads((workplace / "k.json").read_text())["findings"] if f["severity"] == "severe"]
@@ -62,3 +73,13 @@ def test_the_protocol_decides_what_is_audited(mer, workplace):
     result = mer("audit", "--pipeline", "toy", "--protocol", "loso-improvised")
     assert result.exit_code == 2
     assert "have no kind" in result.stderr
+
+
+def test_a_tag_is_severe_where_the_protocol_leaves_it_in_the_text(mer, manifest):
+    tagged = {f"h{n}": (f"[LAUGHTER] line {n}", "hap") for n in range(10)}
+    plain = {f"s{n}": (f"line {n}", "sad") for n in range(10)}
+    data = ("--data", f"manifest:{manifest(**tagged, **plain)}")
+    assert "warning: tags in the text  10 of 20 utterances" in mer("audit", *data).stdout
+    left = mer("audit", *data, "--set", "protocol.text=as-read").stdout
+    assert "severe: tags in the text  10 of 20 utterances" in left
+    assert "[LAUGHTER] is hap in 100.0 % of its utterances" in left

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pytest
@@ -53,6 +54,16 @@ def test_other_peoples_predictions(mer, trained, workplace):
     assert line.split()[1] == "25.00"
 
 
+def test_files_alone_are_told_by_what_is_known_of_them(mer, workplace):
+    for name, guess in (("a", "ang"), ("b", "sad")):
+        rows = [f"u{n},{'ang' if n < 4 else 'sad'},{guess}" for n in range(8)]
+        (workplace / f"{name}.csv").write_text("\n".join(["id,label,predicted", *rows]))
+    shown = mer("compare", "a.csv", "b.csv", registry=None).stdout
+    assert "mean over folds" not in shown
+    assert "a - b: the folds are not known" in shown
+    assert re.search(r"a - b +n/a +4 +4 ", shown)  # McNemar: no seeds
+
+
 def test_one_run_has_intervals_and_no_pairs(mer, trained):
     shown = mer("compare", trained, registry=None).stdout
     assert "systems: percent" in shown
@@ -62,6 +73,14 @@ def test_one_run_has_intervals_and_no_pairs(mer, trained):
 def test_runs_of_one_name_are_called_by_their_paths(mer, trained, workplace):
     shutil.copytree(trained, workplace / "other" / "run")
     assert "other/run" in mer("compare", trained, "other/run", registry=None).stdout
+
+
+def test_a_run_that_is_compared_with_itself_is_told(mer, trained):
+    told = "is named 2 times: it is compared with itself"
+    assert (
+        f"{trained.name} {told}" in mer("compare", trained, trained.parent / "." / trained.name, registry=None).stderr
+    )
+    assert told not in mer("compare", trained, registry=None).stderr
 
 
 def test_a_run_without_predictions_is_told_the_remedy(mer, trained, workplace):

@@ -34,6 +34,7 @@ def test_a_protocol_is_said_in_words(mer):
         (("show",), "`list` takes no name, `show NAME` needs one"),
         (("list", "loso"), "`list` takes no name, `show NAME` needs one"),
         (("show", "losso"), 'protocol "losso" is not known (did you mean "loso"?)'),
+        (("show", "LOSO"), 'protocol "LOSO" is not known (did you mean "loso"?)'),
     ],
 )
 def test_what_cannot_be_shown(mer, args, words):

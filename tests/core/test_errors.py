@@ -11,6 +11,9 @@ def test_an_error_is_a_fact_and_a_remedy(kind):
     assert str(kind("x is missing")) == "x is missing"
 
 
-@pytest.mark.parametrize(("name", "expected"), [("cros-attn", ' (did you mean "cross-attn"?)'), ("zzz", ""), ("", "")])
-def test_the_nearest_name_is_suggested_where_one_is_near(name, expected):
-    assert suggest(name, ["fc", "cross-attn"]) == expected
+NEAREST = {"cros-attn": "cross-attn", "CROSS-ATTN": "cross-attn", "FC": "fc", "loso": "LOSO", "zzz": None, "": None}
+
+
+@pytest.mark.parametrize(("name", "near"), NEAREST.items())
+def test_the_nearest_name_is_suggested_where_one_is_near_in_any_case(name, near):
+    assert suggest(name, ["fc", "cross-attn", "LOSO"]) == (f' (did you mean "{near}"?)' if near else "")

@@ -43,8 +43,8 @@ TAMPERED = {
     "probability": (",0.899999976,", ",0.8,", r"line 2: the probabilities add up to 0\.9000, not 1"),
     "label": ('b""2",ang', 'b""2",joy', "line 3: label 'joy' is none of the classes ang, sad"),
     "id": ('"a,1"', "ü", "line 4: ü has come before"),
-    "no number": ("0.899999976", "much", "is damaged: could not convert string to float"),
-    "row cut off": (",0.5,0.5", ",0.5", "is damaged: "),
+    "no number": ("0.899999976", "much", 'line 2: p_ang is "much", not a number'),
+    "row cut off": (",0.5,0.5", ",0.5", "line 4: 4 values for 5 columns"),
     "NaN": ("0.899999976,0.100000001", "nan,nan", "line 2: the probabilities add up to nan, not 1"),
     "header": ("id,label,predicted", "id,predicted,label", r"is not a file of predictions\nIts columns are id, label"),
     "no classes": (",p_ang,p_sad", "", "is not a file of predictions"),
@@ -64,7 +64,7 @@ def test_a_file_that_was_tampered_with_is_refused(path, old, new, message):
 def test_another_number_of_probabilities_in_every_row_is_refused(path, columns):
     rows = ["id,label,predicted,p_ang,p_sad", *(f"{i},ang,ang" + ",1.0" * columns for i in range(3))]
     path.write_text("\n".join(rows))
-    with pytest.raises(RunError, match=f"line 2: {columns} probabilities for 2 classes"):
+    with pytest.raises(RunError, match=f"line 2: {3 + columns} values for 5 columns"):
         read_predictions(path)
 
 
@@ -77,7 +77,7 @@ def test_an_empty_file_is_refused(path, content):
 
 def test_a_file_that_is_not_text_is_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RunError, match=r"predictions\.csv is damaged: .*utf-8"):
+    with pytest.raises(RunError, match=r"predictions\.csv, line 1: not UTF-8\nRun the fold again"):
         read_predictions(path)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_core.errors import DataError
+from mer_core.files import read_utf8
 
 COLUMNS = ("id", "audio", "text", "label", "speaker", "session", "start", "end")
 """The columns with a meaning; any other is kept as it is."""
@@ -40,17 +41,8 @@ def read_rows(path: Path, problems: list[Problem]) -> tuple[list[str], list[Row]
             f"{path} is not a manifest: it ends in {path.suffix or 'nothing'!r}, not in .csv or .jsonl",
             hint="Save it as comma-separated values (.csv) or as one JSON object per line (.jsonl).",
         )
-    text = _decode(path)
+    text = read_utf8(path)
     return _csv(text, problems) if path.suffix.lower() == ".csv" else _jsonl(text, problems)
-
-
-def _decode(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: not UTF-8", hint="Save the file as UTF-8.") from error
 
 
 def _csv(text: str, problems: list[Problem]) -> tuple[list[str], list[Row]]:

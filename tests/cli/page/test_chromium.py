@@ -53,7 +53,7 @@ def page(tmp_path_factory):
     soundfile.write(folder / "a.wav", 0.1 * np.sin(np.arange(16_000) / 5), 16_000)
     labels = ["sad" if n % 3 == 0 else "ang" for n in range(40)]
     listing = [
-        Utterance(id=f"u{n:02}", label=label, text=f"words {n}", audio=AudioSpan(folder / "a.wav") if n == 7 else None)
+        Utterance(id=f"u{n:02}", label=label, text=f"words  {n}", audio=AudioSpan(folder / "a.wav") if n == 7 else None)
         for n, label in enumerate(labels)
     ]
     p_true = [0.01 if n == 7 else 0.3 if n % 4 == 0 else 0.8 for n in range(40)]
@@ -118,12 +118,19 @@ def test_a_cell_of_the_matrix_filters_and_a_second_click_shows_all_again(opened)
     assert find(opened, "#count")[0].text == "40 of 40 utterances"
 
 
-def test_words_are_searched(opened):
-    find(opened, "#search")[0].send_keys("WORDS 3")
+@pytest.mark.parametrize("typed", ["WORDS 3", " words   3"])
+def test_words_are_searched_as_they_are_shown_with_single_spaces(opened, typed):
+    find(opened, "#search")[0].send_keys(typed)
     assert sorted(listed(opened)) == ["u03", *(f"u{n}" for n in range(30, 40))]
     find(opened, ".controls button[type=reset]")[0].click()
     opened.execute_async_script("setTimeout(arguments[0], 50)")
     assert find(opened, "#count")[0].text == "40 of 40 utterances"
+
+
+def test_what_scrolls_sideways_shows_a_shadow_where_it_goes_on_and_takes_the_keyboard(opened):
+    boxes = find(opened, ".scroll")
+    assert {box.get_attribute("tabindex") for box in boxes} == {"0"}
+    assert {box.value_of_css_property("background-attachment") for box in boxes} == {"local, local, scroll, scroll"}
 
 
 def test_by_keyboard_an_utterance_opens_plays_and_shows_what_it_attends_to(opened):

@@ -10,6 +10,7 @@ def test_a_recording_on_both_sides_is_severe(corpus, subject, sound):
     assert (found.severity, found.check, found.count, found.total) == ("severe", "duplicate audio", 2, 200)
     assert sorted(found.examples) == ["u11 ~ u5", "u5 ~ u11"]
     assert "with another label" in found.message  # ang and neu
+    assert (found.unit, found.figures, found.num_examples) == ("tested utterances", {"other_label": 2}, 2)
 
 
 def test_copies_of_one_session_are_a_warning(corpus, subject, sound):
@@ -19,6 +20,7 @@ def test_copies_of_one_session_are_a_warning(corpus, subject, sound):
     assert (found.severity, found.count, found.total) == ("warning", 2, 200)
     assert list(found.examples) == ["u20 ~ u0", "u40 ~ u0"]
     assert "another label" not in found.message
+    assert (found.unit, found.figures) == ("utterances", {"other_label": 0})
 
 
 def test_both_are_told_apart(corpus, subject, sound):

@@ -25,6 +25,10 @@ def test_a_planted_cue_is_severe(corpus, subject, sound, loud, long):
     assert found.count > 380
     assert found.message.startswith("loudness (RMS in dBFS) alone" if loud else "duration alone")
     assert "(chance 25.0, p = 0.001 by a permutation test)" in found.message
+    assert found.unit == "tested utterances guessed right"
+    assert found.message.startswith(found.about)
+    assert f"UA {100 * found.figures['ua']:.1f} (" in found.message
+    assert (found.figures["chance"], found.figures["p"]) == (0.25, 0.001)
 
 
 def test_a_slight_cue_is_a_warning(corpus, subject, sound):
@@ -43,9 +47,21 @@ def test_a_cue_need_not_rise_with_the_label(corpus, subject, sound):
 def test_utterances_that_cannot_be_heard_are_left_out(corpus, subject, sound):
     sounds = heard(sound, np.random.default_rng(1), 6, 0)
     sounds[:100] = [None] * 50 + [Unreadable("damaged")] * 50
-    (found,) = cues.check(subject(corpus(400), sounds))
+    partly, found = cues.check(subject(corpus(400), sounds))
     assert (found.severity, found.total) == ("severe", 300)
-    assert list(cues.check(subject(corpus(400)))) == []
+    assert (partly.severity, partly.count, partly.total, partly.unit) == ("note", 300, 400, "utterances")
+    assert partly.message == (
+        "loudness (RMS in dBFS) and duration: computed on the utterances whose recording can be read."
+    )
+
+
+def test_cues_that_could_not_be_looked_for_are_told_with_the_reason(corpus, subject):
+    (found,) = cues.check(subject(corpus(400), [Unreadable("damaged")] * 400))
+    assert (found.severity, found.count, found.total) == ("note", 0, 400)
+    assert found.message.endswith(
+        "duration: not computed, in no fold are there recordings of two classes to train on and one to test."
+    )
+    assert list(cues.check(subject(corpus(400), folds=[]))) == []  # the check of the folds says so
 
 
 def test_chance_passes_for_a_cue_no_more_often_than_the_level_says(corpus, subject, monkeypatch):

@@ -21,6 +21,7 @@ def test_why_a_fold_is_broken(corpus, train, test, why):
 def test_broken_folds_are_severe(corpus, subject):
     (found,) = folds.check(subject(corpus(), broken={"9": "it has no test utterances."}))
     assert (found.severity, found.count, found.total) == ("severe", 1, 6)
+    assert (found.about, found.unit) == ("9", "folds")
     assert found.message == "fold 9: it has no test utterances."
 
 
@@ -35,6 +36,7 @@ def test_classes_that_a_side_lacks_are_told(corpus, subject):
     assert (training.severity, training.count, training.total) == ("warning", 1, 5)
     assert "whose training side lacks classes, which then cannot be recognised: fold 2: joy" in training.message
     assert (test.severity, test.count) == ("warning", 4)
+    assert (training.about, training.unit, test.about, test.unit) == ("training", "folds", "test", "folds")
     assert "fold 1: joy; fold 3: joy; fold 4: joy; fold 5: joy" in test.message
 
 

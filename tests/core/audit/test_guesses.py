@@ -22,6 +22,11 @@ def test_labels_that_follow_the_scene_are_severe(corpus, subject):
     assert (found.severity, found.count, found.total) == ("severe", 200, 200)
     assert "WA 100.0 (most frequent class 25.0), UA 100.0 (chance 25.0)" in found.message
     assert "improvised WA 100.0; scripted WA 100.0" in found.message
+    assert (found.about, found.unit) == ("scenario majority", "tested utterances guessed right")
+    assert found.figures == {
+        **{"wa": 1.0, "most_frequent": 0.25, "ua": 1.0, "chance": 0.25},
+        **{"wa_improvised": 1.0, "wa_scripted": 1.0},
+    }
 
 
 def test_the_figures_are_those_of_scikit_learn(corpus, subject):
@@ -31,6 +36,7 @@ def test_the_figures_are_those_of_scikit_learn(corpus, subject):
     truth = [y for one in predictions for y in one.labels]
     guess = [y for one in predictions for y in one.predicted]
     wa, ua = accuracy_score(truth, guess), recall_score(truth, guess, average="macro")
+    assert (found.figures["wa"], found.figures["ua"]) == (wa, ua)
     assert f"WA {100 * wa:.1f} (" in found.message
     assert f"UA {100 * ua:.1f} (chance 25.0)" in found.message
     assert found.severity == "warning"
@@ -52,6 +58,11 @@ def test_what_cannot_be_computed_is_told(corpus, subject):
         "not computed, the corpus names no scenarios (field `scenario`)."
     )
     assert found["TF-IDF + logistic regression"].message.endswith("not computed, no training utterance has words.")
+
+
+def test_what_cannot_be_computed_is_counted_in_folds(corpus, subject):
+    (scene, _) = guesses.check(subject(corpus()))
+    assert (scene.about, scene.count, scene.total, scene.unit) == ("scenario majority", 5, 5, "folds")
 
 
 def test_without_folds_nothing_is_guessed(corpus, subject):

@@ -17,6 +17,7 @@ def test_lost_utterances_are_told_by_session_and_class(corpus, subject, lost, se
     published = counted(subject(rows))
     (found,) = labels.check(subject(rows[lost:], published=published))
     assert (found.severity, found.count, found.total) == (severity, lost, 200)
+    assert (found.unit, found.figures) == ("utterances too few or too many", {"listed": 200 - lost})
     assert (
         f"the corpus lists {200 - lost} utterances, published are 200: session 1: ang 9 instead of 10" in found.message
     )

@@ -8,12 +8,14 @@ def test_a_speaker_on_both_sides_is_severe(corpus, subject):
     found = next(iter(speakers.check(subject(shared))))
     assert (found.severity, found.count, found.total) == ("severe", 1, 11)
     assert "speakers on both sides of a fold, with 3 tested utterances (1.5 %): anna." in found.message
-    assert list(found.examples) == ["u0 ~ u21", "u5 ~ u21", "u21 ~ u0"]
+    assert (found.about, found.unit, found.figures) == ("speaker", "speakers", {"utterances": 3, "share": 0.015})
+    assert (list(found.examples), found.num_examples) == (["u0 ~ u21", "u5 ~ u21", "u21 ~ u0"], 3)
 
 
 def test_a_dialog_on_both_sides_is_a_warning(corpus, subject):
     (found,) = speakers.check(subject(corpus(fields=lambda n: {"dialog": str(n // 2 if n < 100 else n)})))
     assert (found.severity, found.count, found.total) == ("warning", 50, 150)
+    assert (found.unit, len(found.examples), found.num_examples) == ("dialogs", 20, 100)
     assert "dialogs on both sides of a fold" in found.message
 
 

@@ -34,7 +34,9 @@ def test_lines_that_repeat_with_their_label_are_severe(corpus, subject):
     assert (found.severity, found.count, found.total) == ("severe", 20, 200)
     assert "20 word for word, 0 nearly (Jaccard 0.7 or more)" in found.message
     assert "Copying the label of their repeats is right for 100.0 %, by chance for 25.0 %" in found.message
-    assert found.examples[:2] == ["u0 ~ u1", "u5 ~ u6"]
+    assert (found.examples[:2], found.num_examples) == (["u0 ~ u1", "u5 ~ u6"], 20)
+    assert found.unit == "tested lines of 4 or more different words"
+    assert found.figures == {"word_for_word": 20, "nearly": 0, "copied_right": 1.0, "chance": 0.25}
 
 
 def test_lines_that_repeat_under_any_label_are_a_warning(corpus, subject):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -183,8 +184,15 @@ def test_other_labels_are_refused(run, theirs):
     rows = [f"{u.id},ang,1,0" for u in UTTERANCES]
     with pytest.raises(
         DataError,
-        match="8 of 16 utterances are labelled otherwise in theirs than in mine, for example 11: ang there, sad here",
+        match="8 of 16 utterances are labelled otherwise in theirs than in mine, for example 11: ang there, sad here\n"
+        "Use the same label map for both",
     ):
+        compare([load_system(run.path), load_system(theirs(rows))])
+
+
+def test_a_single_wrong_label_is_no_other_label_map(run, theirs):
+    rows = [f"{u.id},{'sad' if u.id == '10' else u.label},1,0" for u in UTTERANCES]
+    with pytest.raises(DataError, match=r"1 of 16 utterances .*10: sad there, ang here\nMend the labels of these utt"):
         compare([load_system(run.path), load_system(theirs(rows))])
 
 
@@ -202,7 +210,10 @@ def test_other_class_names_are_refused(run, theirs):
         ("id,label", "has no column predicted or p_<class>; it has id, label"),
         ("id,label,predicted", "has no predictions"),
         ("id,label,predicted\na,ang", "line 2: 2 values for 3 columns"),
-        ("id,label,p_ang,p_sad\na,ang,1,0\nb,ang,x,1", "line 3: could not convert string to float: 'x'"),
+        ("id,label,p_ang,p_sad\na,ang,1,0\nb,ang,x,1", 'line 3: p_ang is "x", not a number'),
+        ("id,label,p_ang,p_sad\na,ang,1,", 'line 2: p_sad is "", not a number'),
+        ("id,label,predicted\na,ang,ang\nb,sad,sad\na,ang,ang", 'line 4: id "a" is on line 2 too'),
+        (f"id,label,predicted\na,ang,{'x' * 200_000}", "line 2: not comma-separated values (field larger than"),
         ("id,label,p_ang,p_sad\na,ang,1.5,-0.5", "line 2: a probability is 1.5"),
         ("id,label,p_ang,p_sad\na,ang,nan,1", "line 2: a probability is nan"),
         ("id,label,p_ang,p_sad\na,ang,0.5,0.2", "line 2: the probabilities add up to 0.7000, not 1"),
@@ -214,9 +225,18 @@ def test_a_file_that_cannot_be_used_is_told_where(write, content, fact):
         load_system(path)
 
 
-def test_twice_the_same_utterance_is_refused(theirs):
-    with pytest.raises(DataError, match="theirs: 1 utterances are predicted more than once, for example 10"):
-        compare([load_system(theirs(["10,ang,1,0", "10,ang,1,0"]))])
+def test_a_file_in_another_encoding_is_told_where_and_the_remedy(tmp_path):
+    (tmp_path / "theirs.csv").write_bytes("id,label,predicted\na,ang,ang\né,ang,ang\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"theirs\.csv, line 3: not UTF-8\nSave the file as UTF-8\."):
+        load_system(tmp_path / "theirs.csv")
+
+
+def test_an_utterance_in_two_folds_of_a_run_is_refused(run):
+    system = load_system(run.path)
+    twice = replace(system, trials=(*system.trials, system.trials[0]))
+    fact = "mine, seed 1: 8 utterances are predicted more than once, for example 10"
+    with pytest.raises(DataError, match=f"{fact}\nEach is tested in one fold: were prediction files changed"):
+        compare([twice])
 
 
 def test_a_file_that_is_not_there(tmp_path):

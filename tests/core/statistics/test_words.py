@@ -1,6 +1,7 @@
 """Sentences say what the figures say."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from mer_core.statistics.words import basis, p_value, points, sentence, sentence
 FOUND = Difference(0.012, 0.003, 0.021, 0.0046, p=0.01, p_holm=0.01, smallest=0.0129)
 
 
-def pair(found, signs=()):
-    return Pair("A", "B", found, found, (), signs)
+def pair(found, signs=(), unit="dialog"):
+    return Pair("A", "B", found, found, (), signs, unit)
 
 
 def said(found, num_pairs=1):
@@ -39,12 +40,12 @@ def test_holm_decides_over_several_pairs():
     )
 
 
-@pytest.mark.parametrize(
-    ("se", "why"), [(math.nan, "too few dialogs or speakers"), (0.0, "it is the same in all dialogs or speakers")]
-)
-def test_without_an_interval_the_reason_is_said(se, why):
+@pytest.mark.parametrize(("se", "why"), [(math.nan, "too few {}"), (0.0, "it is the same in all {}")])
+@pytest.mark.parametrize("unit", ["dialog", "speaker", "utterance"])
+def test_without_an_interval_the_reason_is_said(se, why, unit):
     found = Difference(0.012, math.nan, math.nan, se, p=math.nan, p_holm=math.nan, smallest=math.nan)
-    assert said(found) == f"A is 1.2 points UA ahead of B; no interval: {why}."
+    told = sentence(pair(found, unit=unit), "UA", found, num_pairs=1)
+    assert told == f"A is 1.2 points UA ahead of B; no interval: {why.format(unit + 's')}."
 
 
 def test_equal_figures_have_no_one_ahead():
@@ -76,10 +77,27 @@ def test_the_basis_says_what_was_resampled_and_when_it_is_too_little(made):
     assert basis(compare([system], resamples=10))[0] == (
         "80 utterances; intervals and p from 10 resamples of 10 dialogs within their folds"
     )
-    alone = made.system("a", utterances, [made.drawn(rng, utterances, 0.6)], known=False)
-    assert any("Neither dialogs nor speakers are known" in line for line in basis(compare([alone], resamples=10)))
+    assert basis(compare([system], resamples=10))[-1] == "Intervals are about other dialogs, not about other trainings."
+    told = basis(compare([system, replace(system, name="b")], resamples=10))
+    assert told[-1].endswith("other dialogs, not about other trainings: look at the signs per fold and seed.")
     few = made.system("a", utterances[:40], [made.drawn(rng, utterances[:40], 0.6)])
     assert "5 dialogs are too few for an interval: 6 are needed." in basis(compare([few], resamples=10))
+
+
+def test_folds_dialogs_and_speakers_are_named_only_where_they_are_known(made):
+    rng = np.random.default_rng(0)
+    utterances = made.corpus(rng, dialogs=10)
+    drawn = made.drawn(rng, utterances, 0.6)
+    a, b = (made.system(name, utterances, [drawn], fold=lambda u: None, known=False) for name in "ab")
+    compared = compare([a, b], resamples=10)
+    assert basis(compared) == [
+        "80 utterances; intervals and p from 10 resamples of 80 utterances",
+        "Neither dialogs nor speakers are known, so utterances are taken for independent: intervals are narrower than "
+        "they should be.",
+        "Intervals are about other utterances, not about other trainings.",
+    ]
+    assert sentences(compared)[0] == "a and b have the same UA; no interval: it is the same in all utterances."
+    assert signs_line(compared.pairs[0]) == "a - b: the folds are not known, so there is no difference per fold"
 
 
 def test_each_pair_has_a_sentence_for_each_figure(made):

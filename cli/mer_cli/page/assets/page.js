@@ -13,12 +13,15 @@
   };
   for (const row of rows) row.confidence = row.p[row.label];
 
+  // As the page shows text: in any case, runs of spaces as one.
+  const plain = (text) => text.trim().replace(/\s+/g, " ").toLowerCase();
+
   const shown = () => {
-    const label = $("true").value, predicted = $("predicted").value, words = $("search").value.trim().toLowerCase();
+    const label = $("true").value, predicted = $("predicted").value, words = plain($("search").value);
     const kept = rows.filter((row) =>
       (label === "" || row.label === Number(label)) &&
       (predicted === "" || row.predicted === Number(predicted)) &&
-      (words === "" || row.id.toLowerCase().includes(words) || (row.text || "").toLowerCase().includes(words)));
+      (words === "" || plain(row.id).includes(words) || plain(row.text || "").includes(words)));
     const value = (row) => state.key === "label" || state.key === "predicted" ? classes[row[state.key]] : row[state.key];
     const order = (a, b) => typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
     return kept.sort((a, b) => (state.descending ? -1 : 1) * order(value(a), value(b)));
