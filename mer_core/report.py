@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mer_core.compose import build
-from mer_core.data.protocol import SELECTIONS, protocol_hash, protocol_in, remark
+from mer_core.data.protocol import SELECTIONS, protocol_of, remark
 from mer_core.files import read_json, write_json
 from mer_core.listing import read_listing
 from mer_core.manager import PluginManager
@@ -65,12 +65,6 @@ def write_report(run: RunDir, manager: PluginManager, *, cells: Sequence[Cell] |
     }
     write_json(run.report, report)
     return report
-
-
-def protocol_of(info: Mapping[str, Any]) -> dict[str, str]:
-    """Return name and hash of the protocol of a run, and the hash of the utterances of its folds."""
-    protocol = protocol_in(info)
-    return {"name": protocol.use or "own", "hash": protocol_hash(protocol), "folds_hash": info["folds_hash"]}
 
 
 def optimism(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

@@ -47,6 +47,23 @@ def mcnemar_table(comparison: Comparison) -> Table:
     )
 
 
+def interval_words(comparison: Comparison) -> str:
+    """Return WA and UA of one system with their intervals, as a sentence."""
+    from mer_core.statistics.words import PLURALS
+
+    (figures,) = comparison.systems
+    said = f"WA {_with_interval(figures.wa)}, UA {_with_interval(figures.ua)}"
+    how = f"{comparison.groups} {PLURALS[comparison.unit]} resampled"
+    return f"{said}; per fold, then averaged over folds and seeds; {how}."
+
+
+def _with_interval(found: Interval) -> str:
+    from mer_core.statistics.words import no_interval
+
+    estimate, ends = _interval(found)
+    return f"{estimate} ({no_interval(found) if ends == MISSING else f'95 % interval {ends}'})"
+
+
 def _name(pair: Pair) -> str:
     return f"{pair.a} - {pair.b}"
 

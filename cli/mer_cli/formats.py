@@ -1,12 +1,16 @@
-"""Tables as text for other programs: Markdown, LaTeX (booktabs) and CSV."""
+"""A report as text for a document: Markdown and LaTeX (booktabs)."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from mer_cli import comparisons, results, tables
 from mer_cli.console import Table
+
+if TYPE_CHECKING:
+    from mer_core.statistics import Comparison
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -19,30 +23,61 @@ _LATEX = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",  # these three are other signs in LaTeX's default font encoding
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
 
 
-def markdown(tables: Sequence[Table]) -> str:
-    """Return GitHub's Markdown, figures to the right."""
-    return "\n\n".join(map(_markdown, tables)) + "\n"
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Tables, and the lines that stand below them."""
+
+    tables: Sequence[Table]
+    lines: Sequence[str]
 
 
-def latex(tables: Sequence[Table]) -> str:
-    """Return a `table` environment each; the document needs `\\usepackage{booktabs}`."""
-    return "\n\n".join(map(_latex, tables)) + "\n"
+def of_run(report: Mapping[str, Any], comparison: Comparison) -> tuple[list[Block], list[str]]:
+    """Return the blocks and the warnings of a run.
+
+    Args:
+        report: as `write_report` gives it.
+        comparison: of this run alone, for the intervals.
+    """
+    shown = [results.figures_table(report), *filter(None, [results.ceilings_table(report)])]
+    lines = [comparisons.interval_words(comparison), *results.beside_lines(report)]
+    return [Block(shown, lines), Block(results.confusion_tables(report), [])], results.warning_lines(report)
 
 
-def comma_separated(tables: Sequence[Table]) -> str:
-    """Return CSV: for several tables a first column that names the table, since their columns differ."""
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    for table in tables:
-        for row in [table.columns, *table.rows, *table.closing]:
-            rows.writerow([table.title, *row] if len(tables) > 1 else row)
-    return file.getvalue()
+def of_tables(made: Sequence[Mapping[str, Any]]) -> tuple[list[Block], list[str]]:
+    """Return the blocks and the warnings of tables, as `read_tables` gives them."""
+    warnings = dict.fromkeys(f"warning: {line}" for table in made for line in table["warnings"])
+    return [Block(list(tables.shown(table)), list(tables.lines(table))) for table in made], list(warnings)
 
 
-FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {"markdown": markdown, "latex": latex, "csv": comma_separated}
+def markdown(blocks: Sequence[Block], warnings: Sequence[str]) -> str:
+    """Return GitHub's Markdown: warnings first, then tables, figures to the right, each block's lines below."""
+    parts = [_markdown_list([f"**{text}**" for text in warnings])]
+    for block in blocks:
+        parts += [*map(_markdown, block.tables), _markdown_list(block.lines)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def latex(blocks: Sequence[Block], warnings: Sequence[str]) -> str:
+    """Return the same as `table` environments and lists; the document needs `\\usepackage{booktabs}`."""
+    parts = [_latex_list([rf"\textbf{{{_escaped(text)}}}" for text in warnings])]
+    for block in blocks:
+        parts += [*map(_latex, block.tables), _latex_list([_escaped(text) for text in block.lines])]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _markdown_list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line.strip()}" for line in lines)
+
+
+def _latex_list(lines: Sequence[str]) -> str:
+    items = [rf"\item {line.strip()}" for line in lines]
+    return "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"]) if items else ""
 
 
 def _markdown(table: Table) -> str:

@@ -11,7 +11,6 @@ import typer
 from mer_cli.options import Device, DeviceOption, RegistryOption
 
 if TYPE_CHECKING:
-    from mer_cli.console import Table
     from mer_core.manager import PluginManager
 
 
@@ -24,12 +23,18 @@ class Format(StrEnum):
     csv = "csv"
 
 
+ENDINGS = {".html": Format.html, ".md": Format.markdown, ".tex": Format.latex, ".csv": Format.csv}
+
+
 def report(
     place: Annotated[
         Path,
         typer.Argument(metavar="PLACE", help="What `mer run` or `mer reproduce` left: a run, a table, or all tables."),
     ],
-    form: Annotated[Format, typer.Option("--format", help="One HTML page, or tables as text.")] = Format.html,
+    given: Annotated[
+        Format | None,
+        typer.Option("--format", help="One HTML page, or tables as text; else by the ending of FILE, else html."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there; else report.html beside the run, text to stdout.")
     ] = None,
@@ -41,6 +46,7 @@ def report(
     from mer_core.files import write_text
     from mer_core.registry import load_registry
 
+    form = _form(given, out)
     quiet_libraries()
     manager = load_registry(registry_file).manager()
     if form is Format.html:
@@ -48,14 +54,26 @@ def report(
         write_text(target, _page(place, manager, device))
         typer.echo(f"written to: {target}")
         return
-    from mer_cli.formats import FORMATS
-
-    text = FORMATS[form.value](_tables(place, manager))
+    text = _text(form, place, manager)
     if out is None:
         typer.echo(text, nl=False)
     else:
         write_text(out, text)
         typer.echo(f"written to: {out}")
+
+
+def _form(given: Format | None, out: Path | None) -> Format:
+    """Return the form asked for, else the one that the ending of the file names."""
+    from mer_core.errors import SpecError
+
+    if given or out is None:
+        return given or Format.html
+    if out.suffix.lower() not in ENDINGS:
+        raise SpecError(
+            f"--out {out}: its ending names no form of report",
+            hint=f"Let it end in {', '.join(ENDINGS)}, or say --format {'|'.join(Format)}.",
+        )
+    return ENDINGS[out.suffix.lower()]
 
 
 def _page(place: Path, manager: PluginManager, device: Device) -> str:
@@ -71,18 +89,21 @@ def _page(place: Path, manager: PluginManager, device: Device) -> str:
     return render(table_page(place, manager))
 
 
-def _tables(place: Path, manager: PluginManager) -> list[Table]:
-    if _is_run(place):
-        from mer_cli import results
-        from mer_core.report import write_report
-        from mer_core.rundir import RunDir
-
-        made = write_report(RunDir(place), manager)
-        return [results.figures_table(made), *results.confusion_tables(made)]
-    from mer_cli import tables
+def _text(form: Format, place: Path, manager: PluginManager) -> str:
+    from mer_cli import formats, tidy
+    from mer_core.report import write_report
+    from mer_core.rundir import RunDir
+    from mer_core.statistics import compare, load_system
     from mer_core.tables.stored import read_tables
 
-    return [shown for table in read_tables(place, manager) for shown in tables.shown(table)]
+    write = formats.latex if form is Format.latex else formats.markdown
+    if _is_run(place):
+        made, comparison = write_report(RunDir(place), manager), compare([load_system(place)])
+        if form is Format.csv:
+            return tidy.comma_separated(tidy.of_run(made, comparison))
+        return write(*formats.of_run(made, comparison))
+    tables = read_tables(place, manager)
+    return tidy.comma_separated(tidy.of_tables(tables)) if form is Format.csv else write(*formats.of_tables(tables))
 
 
 def _is_run(place: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mer_cli.console import Table
 from mer_cli.words import figure_name, figures_line, percent
+from mer_core.data.protocol import named
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -37,8 +38,15 @@ def figures_table(report: Report) -> Table:
 def measured_under(report: Report) -> str:
     """Return what stands beside every figure: what must be said of it, then the protocol with its hashes."""
     protocol = report.get("protocol")  # figures of a trained run on other data have none, nor has an older run
-    named = protocol and f"protocol {protocol['name']} ({protocol['hash'][:8]}, folds {protocol['folds_hash'][:8]})"
-    return "".join(f", {text}" for text in (report.get("remark"), named) if text)
+    told = protocol and f"protocol {named(protocol)}"
+    return "".join(f", {text}" for text in (report.get("remark"), told) if text)
+
+
+def corpus_name(report: Report) -> str:
+    """Return the corpus of a report, or of a row of a table, with eight digits of the hash of its utterances."""
+    told = report["provenance"]
+    hash_ = (told | report)["corpus"]  # a report keeps it with what produced it, a row beside that
+    return f"{told.get('plugins', {}).get('data', 'not named')}, hash {hash_[:8]}"
 
 
 def optimism_lines(report: Report) -> list[str]:
@@ -59,6 +67,17 @@ def optimism_lines(report: Report) -> list[str]:
 def changed_lines(report: Report) -> list[str]:
     """Return a warning for each prediction file that is not the one that the run wrote."""
     return [f"warning: {name} was changed after the run wrote it; the figures follow it" for name in report["changed"]]
+
+
+def warning_lines(report: Report) -> list[str]:
+    """Return what must be read before any figure of a run."""
+    return [*changed_lines(report), *remark_lines(report)]
+
+
+def beside_lines(report: Report) -> list[str]:
+    """Return what stands beside the figures of a run: the corpus, optimism, what was left out, padding."""
+    corpus = f"corpus: {corpus_name(report)}"
+    return [corpus, *optimism_lines(report), *left_out_lines(report), *padding_lines(report)]
 
 
 def confusion_tables(report: Report) -> list[Table]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mer_cli.console import Table
+from mer_cli.results import corpus_name
 from mer_cli.words import MISSING, percent
+from mer_core.data.protocol import protocol_lines
 
 Data = Mapping[str, Any]
 FIGURES = ("wa", "ua")
@@ -32,10 +34,9 @@ def lines(table: Data) -> Iterator[str]:
             f"intervals and p: {groups} {unit}s, resampled within their folds; they are about other {unit}s, not about "
             "other trainings or sessions: see sd folds, and the folds ahead and behind"
         )
-    if table["protocol"]:
-        folds = dict.fromkeys(row["folds_hash"][:8] for row in table["rows"] if "folds_hash" in row)
-        named = f"{table['protocol']['name']} ({', folds '.join([table['protocol']['hash'][:8], *folds])})"
-        yield f"protocol: {named}"
+    if runs := [row for row in table["rows"] if "run" in row]:
+        yield from protocol_lines({row["title"]: row["protocol"] for row in runs})
+        yield f"corpus: {'; '.join(dict.fromkeys(map(corpus_name, runs)))}"
     yield from table["notes"]
     ceilings: Mapping[str, float] = next((row["ceilings"] for row in table["rows"] if row.get("ceilings")), {})
     if ceilings:
@@ -94,7 +95,7 @@ def _cells(row: Data, figure: str, deviations: Sequence[str]) -> list[str]:
 
 
 def _ends(found: Data) -> str:
-    return MISSING if found["low"] is None else f"{percent(found['low'])} to {percent(found['high'])}"
+    return MISSING if percent(found["low"]) == MISSING else f"{percent(found['low'])} to {percent(found['high'])}"
 
 
 def _kinds(table: Data) -> list[str]:

@@ -85,6 +85,29 @@ def protocol_in(info: Mapping[str, Any]) -> ChosenProtocol:
     return ChosenProtocol.model_validate(spelled_out(info["spec"]).get("protocol", {}))
 
 
+def protocol_of(info: Mapping[str, Any]) -> dict[str, str]:
+    """Return `name` and `hash` of the protocol of a run, and `folds_hash`, that of the utterances of its folds."""
+    protocol = protocol_in(info)
+    return {"name": protocol.use or "own", "hash": protocol_hash(protocol), "folds_hash": info["folds_hash"]}
+
+
+def named(told: Mapping[str, str]) -> str:
+    """Return what `protocol_of` gives as it stands beside a figure: the name, and eight digits of each hash."""
+    return f"{told['name']} ({told['hash'][:8]}, folds {told['folds_hash'][:8]})"
+
+
+def protocol_lines(protocols: Mapping[str, Mapping[str, str] | None]) -> list[str]:
+    """Return one line where all were measured under the same protocol, else a line for each.
+
+    Args:
+        protocols: what `protocol_of` gives, by the name of the system; None for a file of other people's predictions.
+    """
+    told = {name: named(one) if one else "not known (a file of predictions)" for name, one in protocols.items()}
+    if len(set(told.values())) == 1:
+        return [f"protocol: {next(iter(told.values()))}"]
+    return [f"{name}: protocol {text}" for name, text in told.items()]
+
+
 def same_protocol(infos: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the warnings that must stand beside a table of these runs; none where all followed one protocol.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from mer_core.data.protocol import same_protocol
+from mer_core.data.protocol import protocol_of, same_protocol
 from mer_core.statistics.bootstrap import NUM_FIGURES, RESAMPLES, count, observed, resampled, strata
 from mer_core.statistics.each import Sign, each_mcnemar, signs
 from mer_core.statistics.intervals import MIN_GROUPS, Difference, Interval, difference, interval
@@ -45,6 +45,8 @@ class Figures:
     name: str
     wa: Interval
     ua: Interval
+    protocol: Mapping[str, str] | None = None
+    """Its `name`, `hash` and `folds_hash`; None for a file of other people's predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def compare(systems: Sequence[System], *, resamples: int = RESAMPLES) -> Compari
         resamples=resamples,
         folds_known=panel.folds_known,
         strata=measured.strata,
-        systems=tuple(measured.figures(s) for s in several),
+        systems=tuple(replace(measured.figures(s), protocol=_protocol(systems[s])) for s in several),
         pairs=corrected([measured.pair(a, b) for a, b in itertools.combinations(several, 2)]),
         warnings=tuple(dict.fromkeys([w for system in systems for w in system.warnings] + _protocols(systems))),
     )
@@ -109,6 +111,10 @@ def corrected(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
         replace(pair, wa=replace(pair.wa, p_holm=p_wa), ua=replace(pair.ua, p_holm=p_ua))
         for pair, p_wa, p_ua in zip(pairs, wa, ua, strict=True)
     )
+
+
+def _protocol(system: System) -> dict[str, str] | None:
+    return protocol_of(system.info) if system.info else None
 
 
 def _protocols(systems: Sequence[System]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from mer_core.data.protocol import protocol_lines
 from mer_core.statistics.compare import Comparison, Pair
-from mer_core.statistics.intervals import MIN_GROUPS, Difference
+from mer_core.statistics.intervals import MIN_GROUPS, Difference, Interval
 
 PLURALS = {"dialog": "dialogs", "speaker": "speakers", "utterance": "utterances"}
 
@@ -41,9 +42,7 @@ def sentence(pair: Pair, name: str, found: Difference, *, num_pairs: int) -> str
         num_pairs: over how many pairs p is corrected.
     """
     if math.isnan(found.low):
-        units = PLURALS[pair.unit]
-        why = f"too few {units}" if math.isnan(found.se) else f"it is the same in all {units}"
-        return f"{_ahead(pair, name, found)}; no interval: {why}."
+        return f"{_ahead(pair, name, found)}; {no_interval(found, PLURALS[pair.unit])}."
     ahead, low, high = _turned(pair, found)
     ends = f"95 % interval {points(low)} to {points(high)}"
     p = f"p {p_value(found.p)}" + (f", {p_value(found.p_holm)} over {num_pairs} pairs" if num_pairs > 1 else "")
@@ -51,6 +50,12 @@ def sentence(pair: Pair, name: str, found: Difference, *, num_pairs: int) -> str
     if found.told_apart:
         return f"{ahead[0]} beats {ahead[1]} by {points(abs(found.estimate))} points {name}, {ends} ({p}); {limit}."
     return f"{_ahead(pair, name, found)}, {ends} ({p}): not told apart; {limit}."
+
+
+def no_interval(found: Interval, units: str = "dialogs or speakers") -> str:
+    """Return why a figure has no interval; `units` is what is resampled, in the plural."""
+    why = f"too few {units}" if math.isnan(found.se) else f"it is the same in all {units}"
+    return f"no interval: {why}"
 
 
 def basis(comparison: Comparison) -> list[str]:
@@ -67,6 +72,7 @@ def basis(comparison: Comparison) -> list[str]:
         )
     if comparison.groups < MIN_GROUPS:
         lines.append(f"{comparison.groups} {unit} are too few for an interval: {MIN_GROUPS} are needed.")
+    lines += protocol_lines({system.name: system.protocol for system in comparison.systems})
     signs = ": look at the signs per fold and seed" if comparison.folds_known and comparison.pairs else ""
     lines.append(f"Intervals are about other {unit}, not about other trainings{signs}.")
     return lines

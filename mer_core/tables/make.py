@@ -8,10 +8,9 @@ from typing import Any
 
 from mer_core.baselines import BASELINES, Unavailable
 from mer_core.data.folds import Fold
-from mer_core.data.protocol import same_protocol
+from mer_core.data.protocol import protocol_of, same_protocol
 from mer_core.manager import PluginManager
 from mer_core.provenance import folds_hash
-from mer_core.report import protocol_of
 from mer_core.rundir import RunDir
 from mer_core.spec import TableSpec
 from mer_core.statistics import System, Trial

@@ -29,6 +29,9 @@ def test_two_runs(mer, trained, worse, workplace):
     report = json.loads((trained / "report.json").read_text())
     assert found["systems"][0]["ua"]["estimate"] == pytest.approx(report["summary"]["ua"]["mean"])
     assert f"{100 * report['summary']['wa']['mean']:.2f}" in result.stdout
+    protocol = report["protocol"]
+    assert [system["protocol"] for system in found["systems"]] == 2 * [protocol]
+    assert f"\nprotocol: loso ({protocol['hash'][:8]}, folds {protocol['folds_hash'][:8]})\n" in result.stdout
     pair = found["pairs"][0]
     assert pair["wa"]["estimate"] == pytest.approx(3 / 24)
     assert [(m["only_a"], m["only_b"]) for m in pair["mcnemar"]] == [(3, 0)]
@@ -52,6 +55,8 @@ def test_other_peoples_predictions(mer, trained, workplace):
     assert result.exit_code == 0, result.output
     line = next(line for line in result.stdout.splitlines() if line.startswith("theirs "))
     assert line.split()[1] == "25.00"
+    assert re.search(r"^run: protocol loso \(", result.stdout, re.MULTILINE)
+    assert "theirs: protocol not known (a file of predictions)" in result.stdout.splitlines()
 
 
 def test_files_alone_are_told_by_what_is_known_of_them(mer, workplace):

@@ -1,10 +1,7 @@
-"""Tables as Markdown, LaTeX and CSV."""
-
-import csv
-import io
+"""Reports as Markdown and LaTeX."""
 
 from mer_cli.console import Table
-from mer_cli.formats import comma_separated, latex, markdown
+from mer_cli.formats import Block, latex, markdown
 
 TABLE = Table(
     columns=["row", "WA", "95 %"],
@@ -15,7 +12,7 @@ TABLE = Table(
 
 
 def test_markdown_keeps_bars_inside_their_cell_and_puts_figures_to_the_right():
-    assert markdown([TABLE]).splitlines() == [
+    assert markdown([Block([TABLE], [])], []).splitlines() == [
         "**Table 1: 100 %**",
         "",
         "| row | WA | 95 % |",
@@ -27,7 +24,7 @@ def test_markdown_keeps_bars_inside_their_cell_and_puts_figures_to_the_right():
 
 
 def test_latex_escapes_what_it_would_read_as_commands():
-    assert latex([TABLE]).splitlines() == [
+    assert latex([Block([TABLE], [])], []).splitlines() == [
         r"\begin{table}",
         r"\centering",
         r"\caption{Table 1: 100 \%}",
@@ -35,7 +32,7 @@ def test_latex_escapes_what_it_would_read_as_commands():
         r"\toprule",
         r"row & WA & 95 \% \\",
         r"\midrule",
-        r"a|b \& c\_d & 61.00 & 60 to 62 \\",
+        r"a\textbar{}b \& c\_d & 61.00 & 60 to 62 \\",
         r"\{50 \%\} \textasciitilde{}\textasciicircum{}\textbackslash{} \$\# & n/a &  \\",
         r"\midrule",
         r"mean & 61.00 &  \\",
@@ -45,8 +42,16 @@ def test_latex_escapes_what_it_would_read_as_commands():
     ]
 
 
-def test_csv_is_read_back_and_names_the_table_where_there_are_several():
-    rows = [list(row) for row in (TABLE.columns, *TABLE.rows, *TABLE.closing)]
-    assert list(csv.reader(io.StringIO(comma_separated([TABLE])))) == rows
-    both = list(csv.reader(io.StringIO(comma_separated([TABLE, TABLE]))))
-    assert both == 2 * [[TABLE.title, *row] for row in rows]
+BLOCKS = [Block([TABLE], ["p < 0.001"]), Block([TABLE], [])]
+
+
+def test_markdown_has_warnings_first_and_the_lines_of_each_block_below_its_tables():
+    table = markdown([Block([TABLE], [])], [])
+    assert markdown(BLOCKS, ["a.csv was changed"]) == f"- **a.csv was changed**\n\n{table}\n- p < 0.001\n\n{table}"
+
+
+def test_latex_has_the_same_as_text_escaped():
+    table = latex([Block([TABLE], [])], [])
+    first = "\\begin{itemize}\n\\item \\textbf{a\\_b was changed}\n\\end{itemize}\n\n"
+    below = "\n\\begin{itemize}\n\\item p \\textless{} 0.001\n\\end{itemize}\n\n"
+    assert latex(BLOCKS, ["a_b was changed"]) == first + table + below + table

@@ -1,11 +1,14 @@
 """`mer reproduce` on toys: what it prints, what it leaves, how it ends."""
 
+import csv
+import io
 import json
+import math
 import re
 
 import pytest
 
-from mer_cli import tables
+from mer_cli import tables, tidy
 from mer_core.cells import CellRunner
 from mer_core.events import CellStarted
 
@@ -152,6 +155,41 @@ def test_the_optimism_meter_stands_below():
     assert shown.rows == [["A", "75.00", "+25.00", "50.00", "+0.00"]]
 
 
+def test_an_interval_that_is_undefined_is_told_once_whether_read_or_computed():
+    for missing in (None, math.nan):
+        (shown,) = tables.shown(table(row(wa=row()["wa"] | {"low": missing, "high": missing})))
+        assert shown.rows[0][3] == "n/a"
+
+
+def test_csv_tells_why_a_row_or_a_pair_has_no_figures():
+    pair = {"a": "A", "b": "A", "reason": "other utterances"}
+    failed = row(wa=None, ua=None, failed=["fold 1: by zero"], uses_context={"text": [1, 1]})
+    found = list(tidy.of_tables([table(failed, pairs=[pair], name="t")]))
+    assert [(line["row"], line.get("estimate"), line["remark"]) for line in found] == [
+        *2 * [("A", None, "uses context, fold 1: by zero")],
+        ("A - A", None, "uses context, fold 1: by zero; other utterances"),
+    ]
+
+
+def test_rows_under_different_protocols_are_told_one_by_one():
+    runs = [
+        row(
+            title=t,
+            run=t,
+            corpus="5" * 32,
+            provenance={},
+            protocol={"name": "p", "hash": t * 32, "folds_hash": "0" * 32},
+        )
+        for t in "ab"
+    ]
+    told = list(tables.lines(table(*runs, protocol=None, published={"source": "", "protocol": ""})))
+    assert told == [
+        "a: protocol p (aaaaaaaa, folds 00000000)",
+        "b: protocol p (bbbbbbbb, folds 00000000)",
+        "corpus: not named, hash 55555555",
+    ]
+
+
 def test_ceilings_are_told():
     made = table(row(ceilings={"text": 0.5}), published={"source": "", "protocol": ""}, protocol=None)
     assert "best reachable on this corpus, by what is used: text 50.00" in list(tables.lines(made))
@@ -166,8 +204,21 @@ def test_its_report_is_a_page_or_text_computed_anew_from_the_files(reproduce, me
     assert reproduce().exit_code == 0
     store = workplace / "tables" / "toy"
     before = mer("report", store, "--format", "csv").stdout
+    shown = mer("report", store, "--format", "markdown").stdout
     stored = json.loads((store / "table-t" / "table.json").read_text())
-    assert f"{100 * stored['rows'][0]['wa']['estimate']:.2f}" in before
+    first, second = stored["rows"]
+    for line in (*stored["pairs"][0]["sentences"], "published: a paper; one split", "both: ours"):
+        assert f"- {line}" in shown.splitlines()
+    found = {(row["row"], row["figure"]): row for row in csv.DictReader(io.StringIO(before))}
+    for row in (first, second):
+        line = found[row["title"], "wa"]
+        assert float(line["estimate"]) == pytest.approx(100 * row["wa"]["estimate"], abs=1e-4)
+        assert (line["protocol_hash"], line["folds_hash"]) == (row["protocol"]["hash"], row["folds_hash"])
+    assert (found["both", "wa"]["published"], found["both", "wa"]["published_source"]) == ("50.0", "a book; one split")
+    assert found["nearest transcript", "wa"]["remark"] == "baseline"
+    pair = found["both - text only", "ua"]
+    assert (pair["unit"], pair["folds_hash"]) == ("points", first["folds_hash"])
+    assert float(pair["p_holm"]) == pytest.approx(stored["pairs"][0]["ua"]["p_holm"], abs=1e-4)
     written = mer("report", store / "table-t")
     assert written.exception is None, repr(written.exception)
     assert written.stdout == f"written to: {store / 'table-t' / 'report.html'}\n", written.output
@@ -180,7 +231,11 @@ def test_its_report_is_a_page_or_text_computed_anew_from_the_files(reproduce, me
     other = next(n for n, name in enumerate(header.split(",")[3:]) if name != f"p_{first[2]}")
     first[2:] = [header.split(",")[3 + other].removeprefix("p_"), *("1" if n == other else "0" for n in range(4))]
     file.write_text("\n".join([header, ",".join(first), *rows[1:]]) + "\n")
-    assert mer("report", store, "--format", "csv").stdout != before
+    after = list(csv.DictReader(io.StringIO(mer("report", store, "--format", "csv").stdout)))
+    told = {row["row"] for row in after if row["changed"] == "seed-1/fold-1/predictions.csv"}
+    assert told == {"text only", "both - text only"}
+    shown = mer("report", store, "--format", "markdown").stdout
+    assert re.match(r"- \*\*warning: .*predictions.csv was changed after the run wrote it\*\*\n", shown)
     assert mer("report", store).exit_code == 0
     assert "was changed after the run wrote it" in (store / "report.html").read_text()
     file.unlink()

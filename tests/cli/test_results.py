@@ -2,6 +2,9 @@
 
 import math
 
+import pytest
+
+from mer_cli.comparisons import interval_words
 from mer_cli.results import (
     ceilings_table,
     confusion_tables,
@@ -11,6 +14,8 @@ from mer_cli.results import (
     remark_lines,
 )
 from mer_core.report import summarise
+from mer_core.statistics import Comparison, Interval
+from mer_core.statistics.compare import Figures
 
 
 def report(cells, **more):
@@ -48,6 +53,18 @@ def test_one_fold_with_two_seeds_has_the_deviation_of_seeds_alone():
     table = figures_table(report([cell("1", 0.4), cell("1", 0.6, seed=2)]))
     assert table.rows == [["1", "10", "50.00"]]
     assert table.closing == [["mean", "", "50.00"], ["sd over seeds", "", "14.14"]]
+
+
+@pytest.mark.parametrize(
+    ("se", "why"), [(math.nan, "too few dialogs or speakers"), (0.0, "it is the same in all dialogs or speakers")]
+)
+def test_why_there_is_no_interval_is_told(se, why):
+    wa, ua = Interval(0.5, math.nan, math.nan, se), Interval(0.5, 0.4, 0.6, 0.05)
+    found = Comparison("dialog", 4, 10, 100, (Figures("run", wa, ua),), (), ())
+    assert interval_words(found) == (
+        f"WA 50.00 (no interval: {why}), UA 50.00 (95 % interval 40.00 to 60.00); "
+        "per fold, then averaged over folds and seeds; 4 dialogs resampled."
+    )
 
 
 def test_a_class_without_utterances_has_no_percent():

@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from mer_cli import results
+from mer_cli import comparisons, results
 from mer_cli.console import Table
 from mer_cli.page import browser, confidence, diagnosed, plots, recordings
 from mer_cli.page.content import Page, Section
-from mer_cli.words import percent
 from mer_core.attention import Attention, attends, attention_of
 from mer_core.files import read_json
 from mer_core.inference import TrainedRun
@@ -40,12 +39,12 @@ def run_page(trained: TrainedRun) -> Page:
     return Page(
         title=f"{info['pipeline']}: {report['selection']}",
         subtitle=f"{run.path}{results.measured_under(report)}",
-        warnings=[*results.changed_lines(report), *results.remark_lines(report)],
+        warnings=results.warning_lines(report),
         sections=[
             Section(
                 "figures",
                 "Figures",
-                words=[_interval_words(system), *results.optimism_lines(report), *results.padding_lines(report)],
+                words=[comparisons.interval_words(compare([system])), *results.beside_lines(report)],
                 tables=[results.figures_table(report), *filter(None, [results.ceilings_table(report)])],
                 plots=[plots.folds(report["cells"])],
             ),
@@ -67,20 +66,6 @@ def run_page(trained: TrainedRun) -> Page:
             ),
         ],
     )
-
-
-def _interval_words(system: Any) -> str:
-    found = compare([system])
-    (figures,) = found.systems
-    said = [
-        f"{name} {percent(part.estimate)} (95 % interval {percent(part.low)} to {percent(part.high)})"
-        for name, part in (("WA", figures.wa), ("UA", figures.ua))
-        if part.low is not None
-    ]
-    if not said:
-        return "There are too few groups for an interval."
-    how = f"per fold, then averaged over folds and seeds; {found.groups} {found.unit}s resampled"
-    return f"{', '.join(said)}; {how}."
 
 
 def _browser_words(report: dict[str, Any]) -> str:
