@@ -60,7 +60,8 @@ def test_one_fold_with_two_seeds_has_the_deviation_of_seeds_alone():
 )
 def test_why_there_is_no_interval_is_told(se, why):
     wa, ua = Interval(0.5, math.nan, math.nan, se), Interval(0.5, 0.4, 0.6, 0.05)
-    found = Comparison("dialog", 4, 10, 100, (Figures("run", wa, ua),), (), ())
+    figures = (Figures("run", wa, ua),)
+    found = Comparison("dialog", 4, 10, 100, folds_known=True, strata=5, systems=figures, pairs=(), warnings=())
     assert interval_words(found) == (
         f"WA 50.00 (no interval: {why}), UA 50.00 (95 % interval 40.00 to 60.00); "
         "per fold, then averaged over folds and seeds; 4 dialogs resampled."

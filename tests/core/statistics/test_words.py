@@ -94,6 +94,7 @@ def test_folds_dialogs_and_speakers_are_named_only_where_they_are_known(made):
         "80 utterances; intervals and p from 10 resamples of 80 utterances",
         "Neither dialogs nor speakers are known, so utterances are taken for independent: intervals are narrower than "
         "they should be.",
+        "protocol: not known (a file of predictions)",
         "Intervals are about other utterances, not about other trainings.",
     ]
     assert sentences(compared)[0] == "a and b have the same UA; no interval: it is the same in all utterances."
