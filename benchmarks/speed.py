@@ -39,9 +39,13 @@ def main() -> None:
         if name == "first-step":
             first_step()
             continue
+        result = RESULTS / f"speed-{name}.json"
         command = [sys.executable, "-m", "mer_cli", "bench", "--peer", arguments.peer, *BENCH[name].split()]
-        command += ["--scoring-peer", str(HERE / "scoring_peer.py"), "--out", str(RESULTS / f"speed-{name}.json")]
+        command += ["--scoring-peer", str(HERE / "scoring_peer.py"), "--out", str(result)]
         subprocess.run(command, check=True)
+        taken = json.loads(result.read_text(encoding="utf-8"))
+        taken["command"] = f"mer bench --peer FILE {BENCH[name]}"  # as a reader types it: no paths of a machine
+        result.write_text(json.dumps(taken, indent=1) + "\n", encoding="utf-8")
 
 
 def first_step() -> None:
