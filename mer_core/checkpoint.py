@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from mer_core.errors import RunError
 from mer_core.tensors import save_tensors
 
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
+"""Names of the files that a training keeps while it goes on."""
 _MODEL, _STATE = "model.", "optimizer."
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what only a training that goes on needs."""
+    for name in (CHECKPOINT, BEST):
+        (folder / name).unlink(missing_ok=True)
 
 
 def save_weights(path: Path, module: nn.Module) -> None:

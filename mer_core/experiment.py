@@ -12,6 +12,7 @@ import torch
 
 from mer_core import ranks
 from mer_core.cells import CellRunner, CellTask
+from mer_core.checkpoint import remove_checkpoints
 from mer_core.choices import Precision
 from mer_core.compose import build, compose
 from mer_core.data.apply import apply_protocol, notes
@@ -189,6 +190,7 @@ class Experiment:
         for task in tasks:
             stored = run.cell(task.seed, task.fold.name).predictions
             if stored.is_file():
+                remove_checkpoints(stored.parent)  # its process may have been killed before it did
                 ended = CellEnded(scalars(evaluate(ready.spec, self.manager, read_predictions(stored))))
                 self.listener(task.told(ended))
             else:

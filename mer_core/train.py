@@ -15,7 +15,15 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from mer_core import ranks
-from mer_core.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from mer_core.checkpoint import (
+    BEST,
+    CHECKPOINT,
+    load_checkpoint,
+    load_weights,
+    remove_checkpoints,
+    save_checkpoint,
+    save_weights,
+)
 from mer_core.data.batches import padding, plan_epoch
 from mer_core.data.examples import Examples, loader, to_device
 from mer_core.data.loading import on_device
@@ -70,11 +78,11 @@ class Trainer:
 
     @property
     def _checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def _best(self) -> Path:
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     def fit(
         self, pipeline: Pipeline, examples: Examples, indices: Sequence[int], *, started: Callable[[int], None]
@@ -111,8 +119,7 @@ class Trainer:
 
     def clean_up(self) -> None:
         """Remove the checkpoints of a training whose result has been stored; the first process alone may."""
-        self._checkpoint.unlink(missing_ok=True)
-        self._best.unlink(missing_ok=True)
+        remove_checkpoints(self.folder)
 
     def _plan(self, examples: Examples, indices: Sequence[int], epoch: int) -> list[list[list[int]]]:
         """Return the epoch's optimiser steps, each a list of batches."""

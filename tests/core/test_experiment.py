@@ -75,6 +75,8 @@ def test_resume_makes_only_what_is_lost_and_the_same(experiment, tmp_path, lost,
     gone = run.path / lost
     for path in [gone] if gone.is_file() else gone.iterdir():
         path.unlink()
+    for name in ("checkpoint", "best"):  # of a fold that is done: a kill came between its last file and their removal
+        (run.path / "seed-1" / "fold-1" / f"{name}.safetensors").touch()
     _, again = experiment(**settings, resume=True, listener=events.append).run()
     assert again == report
     assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before

@@ -92,7 +92,7 @@ def test_a_broken_file_that_the_caller_names_is_an_error(write, source, reason):
     assert caught.value.hint == "Mend it, or take it out of [plugins] in the registry file."
 
 
-NEWER = r"it supports plugin API .*, and this is 1\.1: upgrade mer-core"
+NEWER = r"it supports plugin API .*, and this is 1\.2: upgrade mer-core"
 
 
 def test_a_plugin_for_a_newer_api_is_not_even_imported(installed):

@@ -141,7 +141,7 @@ def test_a_planted_label_tag_is_found(tree, tmp_path):
     happy = {u.id: f"{u.text} [LAUGHTER]" for u in listed(tree) if u.label == "hap"}
     say(tree, happy)
     found = severe(f"iemocap:{tree}", tmp_path, "tags in the text", "--set", LABELS, *KEPT)
-    assert found["message"].startswith("[laughter] is hap in ")
+    assert found["message"].startswith("[LAUGHTER] is hap in ")
     assert found["count"] >= len(happy)
     assert sum(example in happy for example in found["examples"]) >= 0.75 * len(found["examples"])
 
