@@ -46,6 +46,10 @@ ROWS = {
     "--set fusion.heads=4 --set train.epochs=30",
     "mult": "--fusion mult --set fusion.dim=32 --set fusion.layers=1 --set fusion.self_layers=1 --set fusion.heads=4 "
     "--set fusion.dropout=0 --set fusion.embed_dropout=0 --set fusion.out_dropout=0 --set train.epochs=30",
+    "co-attention": "--fusion co-attention",
+    "multi-level": "--fusion multi-level --set fusion.heads=4 --set fusion.hidden_dim=64",
+    "mcsan": "--fusion mcsan --set fusion.dim=32 --set fusion.channels=32 --set fusion.heads=4",
+    "smcn": "--fusion smcn --set fusion.dim=64 --set fusion.hidden_dim=64",
 }
 
 
