@@ -40,7 +40,7 @@ ROWS = {
     "film": "--fusion film --set fusion.dim=64 --set fusion.blocks=2 --set fusion.gru_dim=64 --set fusion.pool_dim=128 "
     "--set fusion.hidden_dim=128",
     "perceiver": "--fusion perceiver --set fusion.dim=64 --set fusion.latents=8 --set fusion.layers=1 "
-    "--set fusion.heads=4 --set train.epochs=30",
+    "--set fusion.heads=4 --set train.epochs=45",
     "cross-attn": "--fusion cross-attn --set fusion.layers=1 --set fusion.dropout=0",
     "bottleneck": "--fusion bottleneck --set fusion.dim=32 --set fusion.layers=2 --set fusion.fusion_layer=0 "
     "--set fusion.heads=4 --set train.epochs=30",
