@@ -205,9 +205,9 @@ def _frozen(taken: dict[str, Any]) -> list[str]:
     return [
         "## Frozen encoders: both tables over one cache\n",
         f"`python benchmarks/frozen_rows.py --rows {len(taken['alone_s'])} --utterances {taken['utterances']}`: 11",
-        f"rows by 5 folds, {taken['epochs']} epochs, {taken['utterances']} utterances of the demo corpus, tiny encoders,",
-        "all frozen. One by one: `mer run --no-cache --jobs 1` for each row, which prepares every utterance in every",
-        "epoch; rows of both modalities that were not run are taken to need as long as one that was. The load was",
+        f"rows by 5 folds, {taken['epochs']} epochs, {taken['utterances']} utterances of the demo corpus, tiny",
+        "encoders, all frozen. One by one: `mer run --no-cache --jobs 1` for each row, which prepares every utterance",
+        "in every epoch; rows of both modalities that were not run are taken to need as long as one that was. The load was",
         f"{taken['machine']['load_at_start']} when it began; where that is not near 0 the times say nothing.\n",
         "| | wall s |",
         "|---|---|",
