@@ -19,28 +19,29 @@ def check(subject: Subject) -> Iterator[Finding]:
     across = shared(keys, subject.folds)
     if across:
         pairs = list(across.items())
+        otherwise = _otherwise(subject, pairs)
         yield Finding(
             severity="severe",
             check=CHECK,
-            message=f"tested recordings are in training too, sample for sample{_told(_otherwise(subject, pairs))}. "
-            "Remove one of each.",
+            message=f"tested recordings are in training too, sample for sample{_told(otherwise)}. Remove one of each.",
             count=len(across),
             total=subject.num_tested,
             unit="tested utterances",
-            figures={"other_label": _otherwise(subject, pairs)},
+            figures={"other_label": otherwise},
             examples=_examples(subject, pairs),
             num_examples=len(pairs),
         )
     elsewhere = [pair for pair in _pairs(keys) if not set(pair) & {*across, *across.values()}]
     if elsewhere:
+        otherwise = _otherwise(subject, elsewhere)
         yield Finding(
             severity="warning",
             check=CHECK,
-            message=f"recordings are there more than once{_told(_otherwise(subject, elsewhere))}, never on both sides "
+            message=f"recordings are there more than once{_told(otherwise)}, never on both sides "
             "of a fold. Remove the copies.",
             count=len(elsewhere),
             total=len(keys),
-            figures={"other_label": _otherwise(subject, elsewhere)},
+            figures={"other_label": otherwise},
             examples=_examples(subject, elsewhere),
             num_examples=len(elsewhere),
         )

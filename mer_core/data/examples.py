@@ -53,8 +53,8 @@ class Examples:
     def item_of(self, index: int, modality: str, encoder: Encoder) -> Prepared:
         """Return what an utterance is to one encoder."""
         item = self._item(index, modality, encoder)
-        spreads = self.spreads.get(modality)
-        return item if spreads is None else normalised(item, spreads[str(self.utterances[index].speaker)])
+        by_speaker = self.spreads.get(modality)
+        return item if by_speaker is None else normalised(item, by_speaker[str(self.utterances[index].speaker)])
 
     def _item(self, index: int, modality: str, encoder: Encoder) -> Prepared:
         """Return what an encoder prepared; what the store has no more is prepared again."""

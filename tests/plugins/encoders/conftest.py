@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,6 +139,23 @@ def save_wav2vec2() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def save_bert() -> Callable[..., Path]:
     return _save_bert
+
+
+def _same_alone(encoder: Any, utterances: Sequence[Utterance]) -> list[int]:
+    items = [encoder.prepare(utterance) for utterance in utterances]
+    batch = encoder(encoder.collate(items))
+    frames: list[int] = batch.mask_BT.sum(1).tolist()
+    assert frames == [encoder.num_frames(item) for item in items]
+    for index, item in enumerate(items):
+        alone = encoder(encoder.collate([item])).x_BTD[0]
+        torch.testing.assert_close(batch.x_BTD[index, : len(alone)], alone, atol=1e-5, rtol=0)
+    return frames
+
+
+@pytest.fixture(scope="session")
+def same_alone() -> Callable[[Any, Sequence[Utterance]], list[int]]:
+    """Checks that each utterance is encoded alone as it is in a batch of all; returns the frames of each."""
+    return _same_alone
 
 
 @pytest.fixture(scope="session")
