@@ -17,7 +17,8 @@ HERE = Path(__file__).parent
 RESULT = HERE / "results" / "fusions-demo.json"
 PAGE = HERE.parent / "docs" / "explanation" / "fusions-on-the-demo.md"
 SINGLE = ("text", "audio")
-ADDITIVE = ("fc", "late", "shallow")
+ADDITIVE = ("fc", "late", "shallow", "smcn")
+"""Fusions whose class scores are ordered as a sum of one part per modality; each docstring says so, tests hold it."""
 STRATA = ("words", "voice", "both", "crossed")
 CROSSED = "crossed"
 

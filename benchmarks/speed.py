@@ -20,8 +20,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 BENCH = {
     "float32": "--rows tuned,tasks,overhead --utterances 64 --repeats 2",
-    "usual": "--rows usual --utterances 32 --repeats 1",
-    "bf16": "--rows bf16 --utterances 16 --repeats 1",
+    "usual": "--rows usual --utterances 32 --repeats 3",
+    "bf16": "--rows bf16 --utterances 32 --repeats 3",
     "scoring": "--rows scoring --utterances 100 --batch-size 1 --repeats 2",
     "gpu": "--rows gpu --utterances 1024 --repeats 3",
 }

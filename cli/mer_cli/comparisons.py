@@ -52,16 +52,17 @@ def interval_words(comparison: Comparison) -> str:
     from mer_core.statistics.words import PLURALS
 
     (figures,) = comparison.systems
-    said = f"WA {_with_interval(figures.wa)}, UA {_with_interval(figures.ua)}"
-    how = f"{comparison.groups} {PLURALS[comparison.unit]} resampled"
+    units = PLURALS[comparison.unit]
+    said = f"WA {_with_interval(figures.wa, units)}, UA {_with_interval(figures.ua, units)}"
+    how = f"{comparison.groups} {units} resampled"
     return f"{said}; per fold, then averaged over folds and seeds; {how}."
 
 
-def _with_interval(found: Interval) -> str:
+def _with_interval(found: Interval, units: str) -> str:
     from mer_core.statistics.words import no_interval
 
     estimate, ends = _interval(found)
-    return f"{estimate} ({no_interval(found) if ends == MISSING else f'95 % interval {ends}'})"
+    return f"{estimate} ({no_interval(found, units) if ends == MISSING else f'95 % interval {ends}'})"
 
 
 def _name(pair: Pair) -> str:

@@ -66,8 +66,12 @@ def _thirds(values: Sequence[float | int | None]) -> list[str] | None:
     edges = np.unique(np.quantile(known, [1 / 3, 2 / 3], method="lower"))
     place = np.searchsorted(edges, known, side="left")
     ends = {int(k): [v for v, at in zip(known, place, strict=True) if at == k] for k in np.unique(place)}
-    names = {k: f"{min(own):g} to {max(own):g}" for k, own in ends.items()}
+    names = {k: _range(min(own), max(own)) for k, own in ends.items()}
     return [names[int(k)] for k in place]
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _agreement(utterance: Utterance) -> str | None:

@@ -52,7 +52,7 @@ def sentence(pair: Pair, name: str, found: Difference, *, num_pairs: int) -> str
     return f"{_ahead(pair, name, found)}, {ends} ({p}): not told apart; {limit}."
 
 
-def no_interval(found: Interval, units: str = "dialogs or speakers") -> str:
+def no_interval(found: Interval, units: str) -> str:
     """Return why a figure has no interval; `units` is what is resampled, in the plural."""
     why = f"too few {units}" if math.isnan(found.se) else f"it is the same in all {units}"
     return f"no interval: {why}"

@@ -56,7 +56,7 @@ def test_one_fold_with_two_seeds_has_the_deviation_of_seeds_alone():
 
 
 @pytest.mark.parametrize(
-    ("se", "why"), [(math.nan, "too few dialogs or speakers"), (0.0, "it is the same in all dialogs or speakers")]
+    ("se", "why"), [(math.nan, "too few dialogs"), (0.0, "it is the same in all dialogs")]
 )
 def test_why_there_is_no_interval_is_told(se, why):
     wa, ua = Interval(0.5, math.nan, math.nan, se), Interval(0.5, 0.4, 0.6, 0.05)

@@ -17,7 +17,7 @@ def stored(monkeypatch, root):
     import fusions
 
     def cells(name):
-        right = SINGLE.get(name) or (SUM if name in ("fc", "late", "shallow") else PRODUCT)
+        right = SINGLE.get(name) or (SUM if name in ("fc", "late", "shallow", "smcn") else PRODUCT)
         strata = {stratum: [right.get(stratum, 8), 32] for stratum in SUM}
         return [{"seed": s, "fold": f, "strata": copy.deepcopy(strata)} for s in (1, 2) for f in "12"]
 

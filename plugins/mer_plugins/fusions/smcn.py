@@ -23,8 +23,9 @@ class CalibrationNetwork(nn.Module):
         p_m = softmax(U_m [h_m; c_m]);  scores = log(mean over m of p_m), shape (B, C)
         loss of its own: weight * mean over m, utterances and channels of (c_m - mean of LN(h_o))^2
 
-    Features are never mixed: a learner sees its own modality alone, and the mean joins what they say. The fused vector
-    is the h_m and c_m side by side. No gradient goes into what is predicted.
+    Features are never mixed: a learner sees its own modality alone, and the mean joins what they say. The order of the
+    scores is therefore that of a sum of one part per modality, so nothing that depends on both at once can be learned
+    here. The fused vector is the h_m and c_m side by side. No gradient goes into what is predicted.
 
     Source: Hou et al. 2022 (SMCN: single-modality learners with calibration branches), as described by those who
     compare with it: Sun, He and Han, ICASSP 2023, arXiv 2302.13661.

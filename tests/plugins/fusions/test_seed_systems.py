@@ -228,6 +228,19 @@ def test_smcn_averages_learners_that_see_one_modality(batch):
     assert fusion.remarks() == ["an approximation of SMCN (Hou et al. 2022), built from a description of a few lines"]
 
 
+def test_no_learner_of_smcn_changes_what_another_adds(encode):
+    """As with `late`, the posterior is a sum of one part per modality."""
+    fusion = build(CalibrationNetwork, num_classes=4, dim=6)
+    first, second = (encode(DIMS, LENGTHS, seed=seed, dtype=torch.float64) for seed in (1, 2))
+
+    def posterior(audio, text):
+        return fusion.classify(fusion({"audio": audio["audio"], "text": text["text"]})).exp()
+
+    shift = posterior(second, first) - posterior(first, first)
+    assert shift.abs().max() > 1e-3
+    torch.testing.assert_close(posterior(second, second) - posterior(first, second), shift, **CLOSE)
+
+
 @pytest.mark.parametrize(("plugin", "name"), [(CoAttention, "co-attention"), (TwoStage, "two-stage"), (Mcsan, "mcsan")])
 def test_one_modality_is_not_enough(plugin, name):
     with pytest.raises(SpecError, match=f"{name} fuses two modalities or more, and this pipeline has 1 .text."):
