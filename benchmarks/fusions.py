@@ -34,6 +34,7 @@ ROWS = {
     "fc": "--fusion fc",
     "late": "--fusion late",
     "shallow": "--fusion shallow",
+    "smcn": "--fusion smcn --set fusion.dim=64 --set fusion.hidden_dim=64",
     "gmu": "--fusion gmu",
     "tfn": "--fusion tfn --set fusion.dropout=0",
     "lmf": "--fusion lmf --set fusion.dropout=0 --set fusion.layers=1",
@@ -49,7 +50,8 @@ ROWS = {
     "co-attention": "--fusion co-attention",
     "multi-level": "--fusion multi-level --set fusion.heads=4 --set fusion.hidden_dim=64",
     "mcsan": "--fusion mcsan --set fusion.dim=32 --set fusion.channels=32 --set fusion.heads=4",
-    "smcn": "--fusion smcn --set fusion.dim=64 --set fusion.hidden_dim=64",
+    "two-stage": "--fusion two-stage --set fusion.heads=4 --set fusion.dropout=0",
+    "tsb-tab": "--fusion tsb-tab --set fusion.dim=64 --set fusion.embed_dim=64 --set fusion.hidden_dim=32",
 }
 
 

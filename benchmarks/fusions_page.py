@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fusions import ROWS
 from scipy.stats import binomtest
 
 from mer_plugins.corpora.demo_ceilings import ceilings
@@ -72,7 +73,7 @@ class Row:
 
 def page(stored: dict[str, Any]) -> str:
     """Return the page."""
-    rows = {name: Row(name, **row) for name, row in stored["rows"].items()}
+    rows = {name: Row(name, **stored["rows"][name]) for name in ROWS if name in stored["rows"]}
     additive = 100 * ceilings([cell for cell in design() if cell.stratum == CROSSED])["additive"]
     first = next(iter(rows.values()))
     assert len({tuple((c["seed"], c["fold"]) for c in row.cells) for row in rows.values()}) == 1, "rows differ in cells"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from mer_core.bench.arithmetic import utilisation
@@ -27,12 +29,12 @@ from mer_core.data.store import FeatureStore
 from mer_core.device import arithmetic
 from mer_core.events import CellEvent, Stepped, silent
 from mer_core.experiment import Experiment, Shared
-from mer_core.optim import make_optimizer
+from mer_core.optim import make_optimizer, make_schedule
 from mer_core.pipeline import Pipeline
 from mer_core.registry import load_registry
 from mer_core.resolve import Overrides, resolve
 from mer_core.scoring import predict
-from mer_core.seeds import derive_seed
+from mer_core.seeds import derive_seed, seed_everything
 from mer_core.train import Trainer
 from mer_core.training import Training
 from mer_core.types import Batch
@@ -137,8 +139,8 @@ def _train(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
     }
 
     def again() -> None:
-        for number, batch in enumerate(loader(pipeline, training.examples, _plan(training))):
-            _backward(pipeline, to_device(batch, trainer.accelerator.device), number, trainer.accelerator)
+        for number, batch in enumerate(_batches(training, pipeline, trainer.accelerator.device)):
+            _backward(pipeline, batch, number, trainer.accelerator)
             pipeline.zero_grad()
 
     return told, again
@@ -171,10 +173,23 @@ def padding(training: Training) -> float:
     return padded / sum(lengths)
 
 
-def _backward(pipeline: Pipeline, batch: Batch, number: int, accelerator: Accelerator) -> None:
+def _batches(training: Training, pipeline: Pipeline, device: torch.device) -> list[Batch]:
+    """Return the batches in memory, and leave the random sources as they are at the trainer's first step.
+
+    So the same blocks are left out (LayerDrop) and the same masks drawn: with eight steps, another draw is worth
+    several percent of the work.
+    """
+    seed_everything(*SEED_PARTS, "epoch", 0)
+    return [to_device(batch, device) for batch in loader(pipeline, training.examples, _plan(training))]
+
+
+def _backward(pipeline: Pipeline, batch: Batch, number: int, accelerator: Accelerator) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(derive_seed(*SEED_PARTS, 0, number, 0))
     with accelerator.autocast():
-        total: Any = pipeline(batch, torch.Generator().manual_seed(number)).total
+        output = pipeline(batch, generator)
+    total: Any = output.total
     total.backward()
+    return {name: loss.detach() for name, loss in output.losses.items()}
 
 
 def _loop(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
@@ -182,19 +197,25 @@ def _loop(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
     pipeline, accelerator = training.compose(), training.trainer(silent).accelerator
     device = accelerator.device
     pipeline.to(device).train()
-    batches = [to_device(batch, device) for batch in loader(pipeline, training.examples, _plan(training))]
-    optimizer = make_optimizer(pipeline, training.spec.train)
+    spec = training.spec.train
+    batches = _batches(training, pipeline, device)
+    optimizer = make_optimizer(pipeline, spec)
+    schedule = make_schedule(optimizer, steps=len(batches), warmup=spec.warmup)
+    sums: dict[str, Tensor | float] = defaultdict(float)
 
     def work() -> None:
         for number, batch in enumerate(batches):
-            _backward(pipeline, batch, number, accelerator)
-            torch.nn.utils.clip_grad_norm_(pipeline.parameters(), training.spec.train.clip_norm)
+            for name, loss in _backward(pipeline, batch, number, accelerator).items():
+                sums[name] += loss * len(batch.utterances)
+            torch.nn.utils.clip_grad_norm_(pipeline.parameters(), spec.clip_norm)
             optimizer.step()
+            schedule.step()
             optimizer.zero_grad()
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    return {"seconds": _seconds(work)}, work
+    seconds = _seconds(work)
+    return {"seconds": seconds, "losses": {name: float(value) / job.utterances for name, value in sums.items()}}, work
 
 
 def _score(job: Job, training: Training) -> tuple[dict[str, Any], Work]:

@@ -51,7 +51,7 @@ def test_the_other_jobs(kind, quick_peak):
 
 
 def test_the_loop_trains_what_the_trainer_trains(monkeypatch):
-    """Both sides of the overhead do the same steps: as many, on batches of the same lengths."""
+    """Both sides of the overhead do the same steps on the same batches with the same draws, and lose the same."""
     from mer_core.pipeline import Pipeline
 
     seen, real = [], Pipeline.forward
@@ -61,11 +61,12 @@ def test_the_loop_trains_what_the_trainer_trains(monkeypatch):
         return real(self, batch, generator)
 
     monkeypatch.setattr(Pipeline, "forward", forward)
-    measure(Job(**TINY))
+    trainers = measure(Job(**TINY))
     trained, seen[:] = list(seen), []
-    measure(Job(**TINY, kind="loop"))
+    loops = measure(Job(**TINY, kind="loop"))
     assert trained == seen
     assert len(seen) == 2
+    assert loops["losses"] == pytest.approx(trainers["losses"], rel=1e-6)
 
 
 def test_the_work_a_gpu_has_still_to_do_after_the_last_step_is_in_its_time(monkeypatch):
