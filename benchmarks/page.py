@@ -211,9 +211,10 @@ def _frozen(taken: list[dict[str, Any]]) -> list[str]:
     return [
         "## Frozen encoders: both tables over one cache\n",
         f"`python benchmarks/frozen_rows.py --rows {len(most['alone_s'])} --utterances N`: 11 rows by 5 folds,",
-        f"{most['epochs']} epochs, utterances of the demo corpus, tiny encoders, all frozen. Together: `mer reproduce`",
-        "from an empty cache. One by one: `mer run --no-cache --jobs 1` for each row, which prepares every utterance in",
-        "every epoch; rows of both modalities that were not run are taken to need as long as FC, the cheapest of them.",
+        f"{most['epochs']} epochs, utterances of the demo corpus, tiny encoders, all frozen. Together: `mer",
+        "reproduce` from an empty cache. One by one: `mer run --no-cache --jobs 1` for each row, which prepares every",
+        "utterance in every epoch; rows of both modalities that were not run are taken to need as long as FC, the",
+        "cheapest of them.",
         "With few utterances the start of 55 trainings, which no cache saves, outweighs what is saved.\n",
         "| utterances | together, wall s | one by one, wall s | ratio | 10 times faster | load when it began |",
         "|---|---|---|---|---|---|",
