@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def part_of_the_demo(path: Path, size: int) -> int:
-    """Write a manifest of the demo corpus' first utterances of each session and class, up to `size`; return how many."""
+    """Write a manifest of the demo corpus' first utterances of each session and class; return how many."""
     from mer_plugins.corpora.demo import Demo
 
     cells = defaultdict(list)

@@ -55,9 +55,7 @@ def test_one_fold_with_two_seeds_has_the_deviation_of_seeds_alone():
     assert table.closing == [["mean", "", "50.00"], ["sd over seeds", "", "14.14"]]
 
 
-@pytest.mark.parametrize(
-    ("se", "why"), [(math.nan, "too few dialogs"), (0.0, "it is the same in all dialogs")]
-)
+@pytest.mark.parametrize(("se", "why"), [(math.nan, "too few dialogs"), (0.0, "it is the same in all dialogs")])
 def test_why_there_is_no_interval_is_told(se, why):
     wa, ua = Interval(0.5, math.nan, math.nan, se), Interval(0.5, 0.4, 0.6, 0.05)
     figures = (Figures("run", wa, ua),)
