@@ -1,7 +1,7 @@
 """Takes the figures of docs/explanation/fusions-on-the-demo.md: `python benchmarks/fusions.py [--rows tfn,late] …`.
 
-Every row is one `mer run`; its cells go into benchmarks/results/fusions-demo.json as soon as they are there, and a seed
-that has all its cells is not run again. `python benchmarks/fusions_page.py` makes the page.
+Every row is one `mer run` per fold; its cells go into benchmarks/results/fusions-demo.json as soon as they are there,
+and a cell that is there is not run again. `python benchmarks/fusions_page.py` makes the page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESULT = HERE / "results" / "fusions-demo.json"
 MER = Path(sys.executable).with_name("mer")
 REGISTRY = "benchmarks/fusions.toml"
 GMU = HERE.parent / "docs" / "examples" / "mer-gmu"
-FOLDS = 5
+FOLDS = "1,2,3,4,5"
 ROWS = {
     "text": "--modalities text",
     "audio": "--modalities audio",
@@ -59,22 +59,25 @@ def main() -> None:
     """Run what is asked for and not there yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--folds", default=FOLDS)
     parser.add_argument("--seeds", default="1,2,3")
     arguments = parser.parse_args()
-    for name in arguments.rows.split(","):
-        take(name, arguments.seeds.split(","))
+    for fold in arguments.folds.split(","):
+        for name in arguments.rows.split(","):
+            take(name, fold, arguments.seeds.split(","))
 
 
-def take(name: str, seeds: list[str]) -> None:
-    """Run one row for the seeds that are not there yet, and store its cells."""
+def take(name: str, fold: str, seeds: list[str]) -> None:
+    """Run one row's fold for the seeds that are not there yet, side by side, and store its cells."""
     stored = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {"rows": {}}
     row = stored["rows"].setdefault(name, {"command": command(name, "1,2,3"), "cells": []})
-    have = Counter(cell["seed"] for cell in row["cells"])
-    missing = [seed for seed in seeds if have[int(seed)] < FOLDS]
+    have = {(cell["seed"], cell["fold"]) for cell in row["cells"]}
+    missing = [seed for seed in seeds if (int(seed), fold) not in have]
     if not missing:
         return
     with tempfile.TemporaryDirectory() as folder:
-        words = [*command(name, ",".join(missing)).split()[1:], "--out", f"{folder}/run"]
+        words = [*command(name, ",".join(missing)).split()[1:], "--only-fold", fold]
+        words += ["--jobs", str(len(missing)), "--out", f"{folder}/run"]
         path = os.pathsep.join([str(GMU), os.environ.get("PYTHONPATH", "")])
         subprocess.run([str(MER), *words], check=True, cwd=HERE.parent, env=os.environ | {"PYTHONPATH": path})
         run = RunDir(Path(folder) / "run")

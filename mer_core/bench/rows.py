@@ -47,6 +47,11 @@ class Row:
     bound: float
     is_cost: bool = False
 
+    @property
+    def mine(self) -> Run:
+        """The run that the row is about."""
+        return self.second if self.is_cost else self.first
+
     def met(self, ratio: float) -> bool:
         """Tell whether a ratio is what is asked for."""
         return ratio <= self.bound if self.is_cost else ratio >= self.bound

@@ -36,7 +36,7 @@ def test_shows_the_ratios_and_where_the_time_goes_and_stores_them(mer, peer, qui
     assert "75.00" in done.output
     assert "1.5 s before; padding 1.080" in done.output
     assert "2.1 TFLOP, 105 GFLOP/s, 75.00 % of this machine's 140" in done.output
-    assert "6 of 6" in done.output
+    assert "8 of 8" in done.output
     stored = json.loads(out.read_text())
     assert stored["command"].startswith("mer bench --peer")
     assert (stored["rows"]["tuned"]["ratio"], stored["rows"]["tuned"]["utilisation"]) == (2.5, 0.75)
