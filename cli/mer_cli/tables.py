@@ -48,10 +48,9 @@ def lines(table: Data) -> Iterator[str]:
     if table["published"]["source"]:
         yield f"published: {table['published']['source']}; {table['published']['protocol']}"
     for row in table["rows"]:
-        published = row["published"] or {}
-        for key in ("source", "protocol"):
-            if published.get(key) not in (None, "", table["published"][key]):
-                yield f"{row['title']}, published: {published[key]}"
+        source = (row["published"] or {}).get("source")
+        if source not in (None, "", table["published"]["source"]):
+            yield f"{row['title']}, published: {source}"
     for guess in table["baselines"]:
         if "reason" in guess:
             yield f"{guess['title']}: not here, {guess['reason']}"
@@ -67,9 +66,13 @@ def _systems(table: Data) -> Table:
     deviations = ["sd_folds"] + (["sd_seeds"] if seeds > 1 else [])
     names = {"sd_folds": "sd folds", "sd_seeds": "sd seeds"}
     columns = ["", *(c for f in FIGURES for c in (f.upper(), *(names[d] for d in deviations), "95 %", "published"))]
+    cells = [[_title(row), *(text for figure in FIGURES for text in _cells(row, figure, deviations))] for row in rows]
+    under = [str((row.get("published") or {}).get("protocol") or "") for row in rows]
+    if len(set(filter(None, under))) > 1:  # what holds for all stands below the table
+        columns, cells = [*columns, "published under"], [[*line, told] for line, told in zip(cells, under, strict=True)]
     return Table(
         columns=columns,
-        rows=[[_title(row), *(text for figure in FIGURES for text in _cells(row, figure, deviations))] for row in rows],
+        rows=cells,
         title=f"{table['title']}: percent{several}",
     )
 

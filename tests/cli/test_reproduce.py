@@ -139,6 +139,20 @@ def test_notes_and_remarks_of_a_row_are_told_with_its_title():
     assert lines == ["A: an approximation", "A: fusion: word vectors are learned"]
 
 
+def test_how_a_figure_was_come_by_stands_beside_it_where_rows_differ_in_it():
+    def shown(*protocols):
+        given = [row(published={"wa": 0.7, "protocol": protocol, "source": ""}) for protocol in protocols]
+        (made,) = tables.shown(table(*given, row()))
+        return made
+
+    differing = shown("10 folds", "leave one session out")
+    assert differing.columns[-2:] == ["published", "published under"]
+    assert [line[-1] for line in differing.rows] == ["10 folds", "leave one session out", ""]
+    alike = shown("10 folds", "10 folds")
+    assert alike.columns[-1] == "published"
+    assert {len(line) for line in alike.rows} == {len(alike.columns)}
+
+
 def test_seeds_have_a_column_of_their_own_and_kinds_a_table_of_their_own():
     part = {"utterances": 7, "wa": row()["wa"], "ua": row()["ua"] | {"low": None, "high": None}}
     made = table(row(parts={"scripted": part}), seeds=[1, 2])

@@ -18,6 +18,7 @@ from mer_plugins.aux_tasks.reconstruct import CrossModalReconstruction
 from mer_plugins.corpora.demo import Demo
 from mer_plugins.corpora.iemocap import Iemocap
 from mer_plugins.corpora.manifest import Manifest
+from mer_plugins.corpora.noise import Noise
 from mer_plugins.encoders.auto_text import AutoText
 from mer_plugins.encoders.bert import Bert
 from mer_plugins.encoders.dialog_sentences import DialogSentences
@@ -382,6 +383,11 @@ class TestIemocap(CorpusContract):
     def _tree(self, tmp_path):
         write_iemocap(tmp_path)
         self.options = {"path": tmp_path}
+
+
+class TestNoise(CorpusContract):
+    plugin = Noise
+    options = {"utterances": 6}
 
 
 class TestManifest(CorpusContract):

@@ -13,6 +13,7 @@ from mer_core.testing.contracts.check import CONTRACTS, check_name, check_names
 
 ROOT = Path(__file__).parents[2]
 REMEDY = "run: python docs/generate.py"
+SHIPPED = PluginManager(discover=False, modules=["mer_plugins.hooks"])
 
 
 def test_committed_pages_are_what_the_generator_writes(generate):
@@ -41,6 +42,19 @@ def test_the_catalogue_has_a_row_per_plugin_with_every_option(catalogue, pages):
         assert entry.source.replace("|", "\\|") in row
         assert entry.differs.replace("|", "\\|") in row
         assert all(f"`{option}`" in row for option in entry.options)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "fusion", "aux"])
+def test_every_part_of_a_network_gives_its_shapes(kind):
+    shape = re.compile(r"\((\d )?[BT]( \+ S)?, .+\)")
+    parts = {found.plugin.name: found.plugin.load() for found in SHIPPED.all(kind)}
+    assert not [name for name, part in parts.items() if not shape.search(part.__doc__)]
+
+
+def test_every_part_has_an_entry_in_a_how_to():
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / "how-to").glob("*.md"))
+    names = {found.plugin.name for kind in ("encoder", "fusion", "aux") for found in SHIPPED.all(kind)}
+    assert not {name for name in names if f"`{name}`" not in pages}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +104,7 @@ def test_options_have_the_names_that_users_type(generate):
 
 
 def test_every_plugin_and_registry_key_is_documented(generate, pages):
-    for found in PluginManager(discover=False, modules=["mer_plugins.hooks"]).all():
+    for found in SHIPPED.all():
         assert f"### {found.plugin.name}\n" in pages["docs/reference/plugins.md"]
     for model, _ in generate.TABLES.values():
         for key, field in model.model_fields.items():

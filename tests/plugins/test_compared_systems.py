@@ -64,6 +64,22 @@ def test_the_demo_pipeline_is_the_papers_with_small_encoders(name, registry):
     assert paper.protocol == demo.protocol
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ("siriwardhana-shallow", "siriwardhana-co-attention"),
+            {"learning_rate": 1e-5, "weight_decay": 0.1, "epochs": 10},
+        ),
+        (("mcsan",), {"learning_rate": 1e-3, "weight_decay": 0.0, "epochs": 30, "batch_size": 256}),
+    ],
+)
+def test_training_is_that_of_the_systems_paper(names, told, registry):
+    for name in names:
+        train = resolve(registry, name, Overrides()).train
+        assert {key: getattr(train, key) for key in told} == told
+
+
 def test_what_must_be_said_is_said(registry, manager):
     def told(name):
         return about(compose(expand(manager, resolve(registry, name, Overrides())), manager, num_classes=4))

@@ -19,6 +19,8 @@ from mer_plugins.aux_tasks.pairing import require_two
 class PairPrediction(nn.Module):
     """Each modality of the batch is shuffled on its own; a linear head names the combined class of the new pairs.
 
+        L = CE(W f(x_audio[p], x_text[q]) + b, C y[p] + y[q]), p and q permutations of the batch, logits (B, C^2)
+
     With C classes and modalities in sorted order the pair's class is `C * y_audio + y_text`, of C^2 (ours: the
     paper's definition is lost in the copy at hand, its count of kinds is not). The step's encodings are re-used.
 

@@ -16,6 +16,8 @@ from mer_plugins.aux_tasks.pairing import replace_one, require_two
 class SameEmotionSwap(nn.Module):
     """In each pair one modality, drawn at random, is replaced by that of another utterance of the same class.
 
+        L = CE(classify(f(x_m[s], x_o)), y), m drawn for each utterance, y[s] = y, logits (B, C)
+
     The replacement is drawn from the batch, so the step's encodings are re-used (ours); an utterance whose class
     occurs once in the batch stays as it is. The pipeline's own classifier must still name the class.
 

@@ -25,10 +25,10 @@ class Transcript(nn.Module):
 
         L = mean over utterances of -log p(transcript | frames) / its number of characters
 
-    where p sums over all ways to spread the characters, with blanks between them, over the frames. The transcript is
-    brought to small letters without accents, other characters are left out. An utterance is not counted where it has
-    no text, or fewer frames than its characters need (one each, and a blank between equal neighbours); where none is
-    counted the loss is 0.
+    where the layer gives scores of shape (B, T, characters + 1) and p sums over all ways to spread the characters, with
+    blanks between them, over the frames. The transcript is brought to small letters without accents, other characters
+    are left out. An utterance is not counted where it has no text, or fewer frames than its characters need (one each,
+    and a blank between equal neighbours); where none is counted the loss is 0.
 
     Source: X. Cai, J. Yuan, R. Zheng, L. Huang, K. Church, "Speech Emotion Recognition with Multi-task Learning",
     Interspeech 2021, section 2; the loss: A. Graves, S. Fernández, F. Gomez, J. Schmidhuber, "Connectionist Temporal

@@ -17,6 +17,8 @@ from mer_plugins.aux_tasks.pairing import replace_one, require_two
 class EmotionMatch(nn.Module):
     """One modality of a pair becomes another utterance's; a head on the fused vector tells same or different emotion.
 
+        L = CE(W f(x_m[s], x_o) + b, y[s] = y), m drawn for each pair, logits (2 B, 2)
+
     Each utterance gives two pairs, one whose replacement is of the same emotion and one whose replacement is of
     another, the modality drawn for each. The target is whether the labels agree; where the batch holds no such
     utterance the pair stays as it is and agrees. `aux1` with `label = "match"` asks the same of pairs that are

@@ -19,6 +19,8 @@ from mer_plugins.aux_tasks.pairing import require_two
 class ModalityDropout(nn.Module):
     """Each modality of each utterance is dropped with some probability; the classifier must still name the class.
 
+        L = CE(classify(f(k_m x_m)), y), k_m 0 with the probability given and 1 otherwise, logits (B, C)
+
     The frames of a dropped modality are zero, their number and mask stay. An utterance that would lose all modalities
     keeps one, drawn at random. The main loss sees everything as before: this is a loss beside it.
 

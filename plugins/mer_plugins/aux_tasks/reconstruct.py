@@ -21,9 +21,9 @@ class CrossModalReconstruction(nn.Module):
 
         L_ms = mean over utterances and channels of (D_ms(x_m) - LN(x_s))^2,   D_ms(x) = W_2 ReLU(W_1 x)
 
-    x_m is the mean frame of modality m, LN normalises it over its channels without parameters. The loss is the mean
-    of L_ms over all ordered pairs. No gradient goes into the target: a pair of encoders could otherwise agree by
-    saying nothing.
+    x_m is the mean frame of modality m, shape (B, D_m); LN normalises it over its channels without parameters. The loss
+    is the mean of L_ms over all ordered pairs. No gradient goes into the target: a pair of encoders could otherwise
+    agree by saying nothing.
 
     Source: J. Zhao, R. Li, Q. Jin, "Missing Modality Imagination Network for Emotion Recognition with Uncertain
     Missing Modalities", ACL 2021, section 3.3 (imagination loss).

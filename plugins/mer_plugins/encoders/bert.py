@@ -8,7 +8,7 @@ from mer_plugins.encoders.transcript import TranscriptConfig, TranscriptEncoder
 
 
 class Bert(TranscriptEncoder):
-    """BERT on an utterance's transcript (paper, section 2: bert-base-uncased, fine-tuned).
+    """BERT on an utterance's transcript, shape (T, D) (paper, section 2: bert-base-uncased, fine-tuned, D = 768).
 
     The sequence is `[CLS] tokens [SEP]`; both special tokens are kept as frames (ours). Padding is masked in the
     attention, so an utterance's result does not depend on its batch. The pooler is not used.

@@ -9,7 +9,7 @@ from mer_plugins.encoders.waveform_options import WaveformConfig
 
 
 class Wav2vec2(WaveformEncoder):
-    """wav2vec 2.0 on an utterance's recording (paper, section 2: wav2vec2-base, fine-tuned).
+    """wav2vec 2.0 on an utterance's recording, shape (T, D) (paper, section 2: wav2vec2-base, fine-tuned, D = 768).
 
     The convolutional front end is frozen by default (ours; it is common practice): its features are then computed once
     per utterance in `prepare` and may be cached. An adapter on top of the blocks, which few checkpoints have, is not

@@ -52,6 +52,9 @@ class Branch(nn.Module):
 class CrossAttention(nn.Module):
     """K layers; each has one branch per modality, and layer k+1 reads the outputs of all branches of layer k.
 
+        Y_m = LN(X_m + sum over others o of MHA(Q = X_m, K = V = X_o)), shape (B, T_m, D_m)
+        result = concatenation over m of the mean of Y_m over time, shape (B, sum of D_m)
+
     The branches' means over time, concatenated, are the fused vector (paper, section 2.3). With more than two
     modalities a branch sums its attention to each of the others (ours).
 

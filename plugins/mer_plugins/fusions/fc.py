@@ -16,6 +16,9 @@ from mer_core.types import Encoded
 class FullyConnected(nn.Module):
     """Mean over time of each modality, concatenated, then fully connected layers (paper, section 4).
 
+        result = [x_1; ...; x_M], x_m the mean frame of modality m, shape (B, sum of D_m)
+        with a hidden layer: ReLU(W [x_1; ...; x_M] + b), shape (B, hidden_dim)
+
     Without a hidden layer the pipeline's classifier is the fully connected layer; class scores are then a sum of one
     part per modality, and nothing that depends on both at once can be learned here.
 

@@ -22,7 +22,7 @@ class Film(nn.Module):
     (delta, beta) = V q. Each other modality m is projected to `dim` channels and goes through residual blocks over its
     frames,
 
-        y = ReLU(Conv_1(x)),  result = y + ReLU((1 + delta) * LN(Conv_k(y)) + beta)
+        y = ReLU(Conv_1(x)),  result = y + ReLU((1 + delta) * LN(Conv_k(y)) + beta), shape (B, T_m, dim)
 
     then a projection to `pool_dim` channels, ReLU and the maximum over time. The maxima of all m, side by side, go
     through one layer with ReLU: the fused vector, of width `hidden_dim`.

@@ -28,7 +28,8 @@ class TwoStage(nn.Module):
     compare with it: Sun, He and Han, ICASSP 2023, arXiv 2302.13661.
 
     Differs from the paper: its text was not at hand. That the sequence vectors are the queries, the residual sum, the
-    normalisation and every number are ours; the encoders go on learning in the second stage.
+    normalisation and every number are ours; the encoders go on learning in the second stage. The pipelines that ship
+    have wav2vec 2.0 and BERT in place of its two RoBERTa models.
     """
 
     class Config(PluginConfig):

@@ -55,3 +55,20 @@ def test_what_there_is_none_of() -> None:
     )
     with pytest.raises(SpecError, match=says):
         hub.resolve("random:tinny", modality="text", family="bert")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "family", "millions"),
+    [
+        (Wav2vec2, "wav2vec2", 95),
+        (Hubert, "hubert", 95),
+        (WavLm, "wavlm", 94.7),
+        (Bert, "bert", 110),
+        (Roberta, "roberta", 125),
+    ],
+)
+def test_the_base_size_has_as_many_parameters_as_its_paper_gives(encoder, family, millions) -> None:
+    """To 1 %: papers round, and count what only pre-training needs (wav2vec 2.0's quantiser)."""
+    with torch.device("meta"):
+        model = encoder.model_class(encoder.config_class(**SIZES["base"][family]))
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(millions * 1e6, rel=0.01)
