@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mer_cli.options import Device, DeviceOption, RegistryOption, SkipBadOption
+from mer_cli.options import Device, DeviceOption, NoCacheOption, RegistryOption, SkipBadOption
 from mer_cli.run import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ def reproduce(
         Path | None, typer.Option(metavar="DIR", help="Where tables and rows are kept; else tables/PIPELINE.")
     ] = None,
     skip_bad: SkipBadOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Make the tables of a paper: train and test every row, and show it beside what was published.
 
     The same command again goes on where it was cut off, and tries again what failed.
     """
     from mer_cli.quiet import quiet_libraries
+    from mer_core.data.store import chosen_store
     from mer_core.registry import load_registry
     from mer_core.resolve import Overrides
     from mer_core.tables.rows import default_tables
@@ -74,6 +76,7 @@ def reproduce(
         device=device.value,
         jobs=jobs,
         skip_bad=skip_bad,
+        store=chosen_store(no_cache=no_cache),
         engine=_engine(engine, address),
     )
     try:

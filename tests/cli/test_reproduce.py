@@ -107,6 +107,17 @@ def test_ctrl_c_says_how_to_go_on(reproduce, monkeypatch, registry):
     )
 
 
+def test_without_the_cache_the_table_is_the_same_and_nothing_is_kept(reproduce, workplace, monkeypatch):
+    rows = []
+    for out, more in (("kept", []), ("none", ["--no-cache"])):
+        monkeypatch.setenv("MER_CACHE", str(workplace / f"cache-{out}"))
+        assert reproduce("--out", out, *more).exit_code == 0
+        rows.append(json.loads((workplace / out / "table-t" / "table.json").read_text())["rows"])
+    assert [row["ua"] for row in rows[0]] == [row["ua"] for row in rows[1]]
+    packs = [list((workplace / f"cache-{out}").rglob("*.pack")) for out in ("kept", "none")]
+    assert list(map(len, packs)) == [1, 0]
+
+
 def test_an_unknown_table_is_refused(mer, registry):
     result = mer("reproduce", "--table", "tt", "--pipeline", "toy", registry=registry)
     assert result.exit_code == 2
