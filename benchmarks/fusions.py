@@ -42,13 +42,15 @@ ROWS = {
     "--set fusion.hidden_dim=128",
     "perceiver": "--fusion perceiver --set fusion.dim=64 --set fusion.latents=8 --set fusion.layers=1 "
     "--set fusion.heads=4 --set train.epochs=45",
-    "cross-attn": "--fusion cross-attn --set fusion.layers=2 --set fusion.dropout=0 --set train.epochs=45",
+    "cross-attn": "--fusion cross-attn --set fusion.layers=1 --set fusion.dropout=0 "
+    "--set encoders.audio.freeze=frontend --set train.epochs=20",
     "bottleneck": "--fusion bottleneck --set fusion.dim=32 --set fusion.layers=2 --set fusion.fusion_layer=0 "
     "--set fusion.heads=4 --set train.epochs=30",
     "mult": "--fusion mult --set fusion.dim=32 --set fusion.layers=1 --set fusion.self_layers=1 --set fusion.heads=4 "
     "--set fusion.dropout=0 --set fusion.embed_dropout=0 --set fusion.out_dropout=0 --set train.epochs=30",
     "co-attention": "--fusion co-attention",
-    "multi-level": "--fusion multi-level --set fusion.heads=4 --set fusion.hidden_dim=64 --set train.epochs=45",
+    "multi-level": "--fusion multi-level --set fusion.heads=4 --set fusion.hidden_dim=64 "
+    "--set encoders.audio.freeze=frontend --set train.epochs=20",
     "mcsan": "--fusion mcsan --set fusion.dim=32 --set fusion.channels=32 --set fusion.heads=4 --set train.epochs=45",
     "two-stage": "--fusion two-stage --set fusion.heads=4 --set fusion.dropout=0 --set train.epochs=45",
     "tsb-tab": "--fusion tsb-tab --set fusion.dim=64 --set fusion.embed_dim=64 --set fusion.hidden_dim=32",

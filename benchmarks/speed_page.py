@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-BENCHES = ("float32", "usual", "bf16", "scoring", "gpu")
+BENCHES = ("usual", "float32", "larger", "step", "scoring", "gpu")
 FIRST_STEP_S = 6
 UNMEASURED_GPU = "| base size, batch 32, one GPU, bfloat16 | `tuned` bf16 | not measured: no GPU in reach | | | 3 | |"
 

@@ -57,19 +57,18 @@ def resolve(registry: Registry, name: str, overrides: Overrides) -> PipelineSpec
     table["protocol"] = _protocol(registry, table.get("protocol", {}), overrides.protocol)
     if overrides.data is not None:
         table["data"] = parse_data(overrides.data)
+    sets = [_set(item) for item in overrides.sets]
+    for path, value in sets:
+        if path.startswith("single."):  # what a single modality changes must be known before it is laid over
+            _assign(table, path, value)
     if overrides.modalities is not None:
         _keep_modalities(table, overrides.modalities)
     if overrides.fusion is not None:
         table["fusion"] = _named(overrides.fusion, [table.get("fusion")])
     if overrides.aux is not None:
         table["aux"] = [_named(task, table.get("aux", [])) for task in overrides.aux]
-    for path, value in overrides.values.items():
+    for path, value in [*overrides.values.items(), *sets]:
         _assign(table, path, value)
-    for item in overrides.sets:
-        path, equals, text = item.partition("=")
-        if not equals or not path:
-            raise SpecError(f"--set {item!r} is not of the form a.b=value", hint="For example --set fusion.layers=3")
-        _assign(table, path, parse_value(text))
     try:
         spec = PipelineSpec.model_validate(table)
     except ValidationError as error:
@@ -177,6 +176,13 @@ def _named_by_content(registry: Registry, spec: PipelineSpec) -> PipelineSpec:
 def _named(name: str, parts: Sequence[Table | None]) -> Table:
     """Return the part of that name with the options it has in the registry, or the bare name."""
     return next((part for part in parts if part and part.get("use") == name), {"use": name})
+
+
+def _set(item: str) -> tuple[str, object]:
+    path, equals, text = item.partition("=")
+    if not equals or not path:
+        raise SpecError(f"--set {item!r} is not of the form a.b=value", hint="For example --set fusion.layers=3")
+    return path, parse_value(text)
 
 
 def _assign(table: Table, path: str, value: object) -> None:

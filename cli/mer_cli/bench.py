@@ -62,6 +62,8 @@ def bench(
         raise typer.Exit(INTERRUPTED) from None
     write_json(out, {"command": shlex.join(["mer", *ctx.obj]), "machine": before, "repeats": repeats} | taken)
     console.table(_ratios(taken["rows"]))
+    if left := [name for name in rows_of(settings, None) if name not in chosen]:
+        console.line(f"not measured here: {', '.join(left)} (--rows)")
     for title, jobs in taken["jobs"].items():
         told = jobs[-1]["told"]
         if shares := told.get("shares"):
@@ -80,8 +82,11 @@ def _peers(chosen: Mapping[str, Any], given: Mapping[str, Path | None]) -> dict[
     sides = {run.side for row in chosen.values() for run in (row.first, row.second)} - {"mer"}
     for side in sorted(sides):
         option, path = f"--{side.replace(' ', '-')}" if side != "peer" else "--peer", given[side]
-        if path is None or not path.is_file():
-            raise typer.BadParameter(f"these rows need {option} FILE, a script that is there")
+        if path is None:
+            needing = ", ".join(name for name, row in chosen.items() if side in (row.first.side, row.second.side))
+            raise typer.BadParameter(f"the rows {needing} need {option} FILE, a script of yours")
+        if not path.is_file():
+            raise typer.BadParameter(f"{option}: there is no file {path}")
     return {side: path for side, path in given.items() if path is not None}
 
 

@@ -66,13 +66,14 @@ class Settings:
     batch_size: int = 8
 
 
-def rows(settings: Settings, names: Sequence[str]) -> dict[str, Row]:
-    """Return the rows of these names.
+def rows(settings: Settings, names: Sequence[str] | None) -> dict[str, Row]:
+    """Return the rows of these names, or all.
 
     Raises:
         SpecError: a name is not known.
     """
     known = _rows(settings)
+    names = list(known) if names is None else names
     for name in names:
         if name not in known:
             raise SpecError(f'rows: "{name}" is not known{suggest(name, known)}. Known: {", ".join(known)}.')

@@ -37,6 +37,7 @@ def test_shows_the_ratios_and_where_the_time_goes_and_stores_them(mer, peer, qui
     assert "1.5 s before; padding 1.080" in done.output
     assert "2.1 TFLOP, 105 GFLOP/s, 75.00 % of this machine's 140" in done.output
     assert "8 of 8" in done.output
+    assert "not measured here: usual, bf16, gpu, overhead, scoring (--rows)" in done.output
     stored = json.loads(out.read_text())
     assert stored["command"].startswith("mer bench --peer")
     assert (stored["rows"]["tuned"]["ratio"], stored["rows"]["tuned"]["utilisation"]) == (2.5, 0.75)
@@ -47,9 +48,9 @@ def test_shows_the_ratios_and_where_the_time_goes_and_stores_them(mer, peer, qui
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rows", "tuned"], "these rows need --peer FILE, a script that is there"),
-        (["--rows", "scoring"], "these rows need --scoring-peer FILE, a script that is there"),
-        (["--rows", "tuned", "--peer", "gone.py"], "these rows need --peer FILE, a script that is there"),
+        (["--rows", "tuned,tasks,usual"], "the rows tuned, usual need --peer FILE, a script of yours"),
+        (["--rows", "scoring"], "the rows scoring need --scoring-peer FILE, a script of yours"),
+        (["--rows", "tuned", "--peer", "gone.py"], "--peer: there is no file gone.py"),
         (["--rows", "fast"], 'rows: "fast" is not known'),
     ],
 )

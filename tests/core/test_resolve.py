@@ -163,6 +163,14 @@ def test_one_modality_takes_the_single_table_and_flags_win_over_it(modalities):
     assert (spec.fusion.use, spec.aux[0].use) == ("mine", "toy")
 
 
+def test_what_is_set_for_a_single_modality_holds_there():
+    table = {"fusion": {"use": "two"}, "single": {"fusion": {"use": "one", "x": 1}}}
+    spec = toy("single.fusion.x=2", modalities=["text"], table=table)
+    assert (spec.fusion.use, spec.fusion.options) == ("one", {"x": 2})
+    assert toy("single.fusion.x=2", table=table).fusion.use == "two"
+    assert toy("single.fusion.x=2", "fusion.x=3", modalities=["text"], table=table).fusion.options == {"x": 3}
+
+
 def test_both_modalities_are_no_single_modality():
     table = {"aux": [{"use": "toy"}], "single": {"fusion": {"use": "one"}}}
     spec = toy(modalities=["text", "audio"], table=table)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from pydantic import Field
 
 from mer_core.config import PluginConfig
@@ -47,8 +48,8 @@ class Noise:
             RunError: the recordings cannot be written.
         """
         rng = np.random.default_rng(self.config.seed)
-        seconds = np.clip(rng.lognormal(np.log(3.58), 0.69, self.config.utterances), 0.58, 34.1)
-        return [self._utterance(number, float(length_s), rng) for number, length_s in enumerate(seconds)]
+        lengths = durations_s(self.config.utterances, rng)
+        return [self._utterance(number, float(length_s), rng) for number, length_s in enumerate(lengths)]
 
     def _utterance(self, number: int, length_s: float, rng: np.random.Generator) -> Utterance:
         path = cache_root() / "noise" / f"seed{self.config.seed}" / f"{number:05d}-{length_s:.4f}s.wav"
@@ -64,6 +65,11 @@ class Noise:
             speaker=f"{session}{'FM'[number // NUM_SESSIONS % 2]}",
             session=str(session),
         )
+
+
+def durations_s(utterances: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return durations in seconds, distributed as those of IEMOCAP's four classes."""
+    return np.clip(rng.lognormal(np.log(3.58), 0.69, utterances), 0.58, 34.1)
 
 
 def _write(path: Path, length_s: float, *, seed: tuple[int, int]) -> None:

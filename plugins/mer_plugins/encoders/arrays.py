@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
 import numpy as np
 from jaxtyping import Shaped
@@ -94,8 +95,17 @@ class Arrays:
 
 
 def _npz(path: Path) -> Opened:
+    if not is_zipfile(path):  # NumPy would take it for a pickle, and advise to load it as one
+        raise ValueError("it is not what numpy.savez writes")
     file = np.load(path, allow_pickle=False)
-    return Opened(file.files, file.__getitem__)
+
+    def read(name: str) -> Any:
+        try:
+            return file[name]
+        except ValueError as error:
+            raise ValueError("it holds Python objects" if "allow_pickle" in str(error) else error) from error
+
+    return Opened(file.files, read)
 
 
 def _safetensors(path: Path) -> Opened:

@@ -84,14 +84,16 @@ class Precomputed(FeatureEncoder):
         what = f'array "{name}" of {self.arrays.path}'
         if x.dtype.kind not in "fiub":
             raise DataError(f"{what} holds no numbers but {x.dtype}", hint=_MEND)
-        if x.ndim not in (1, 2) or x.shape[-1] != self.output_dim or not x.size:
+        if x.ndim in (1, 2) and not x.size:
+            raise DataError(f"{what} has shape {x.shape}: no frame", hint=_MEND)
+        if x.ndim not in (1, 2) or x.shape[-1] != self.output_dim:
             raise DataError(
                 f"{what} has shape {x.shape}, not ({self.output_dim},) or (frames, {self.output_dim})", hint=_MEND
             )
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
             x_TD = torch.from_numpy(np.atleast_2d(x).astype(np.float32))
         if bad := int((~x_TD.isfinite()).sum()):
-            raise DataError(f"{what} holds {bad} numbers that are not finite in float32", hint=_MEND)
+            raise DataError(f"{what} holds {bad} of {x_TD.numel()} numbers that are not finite in float32", hint=_MEND)
         return {NAME: x_TD}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from mer_core.data.audio import audio_digest
 from mer_core.errors import DataError, SpecError
 
+_LINES = "Each line is a word and its numbers, as many in every line."
 _WORD = re.compile(r"\w+(?:'\w+)*")
 
 
@@ -37,7 +39,7 @@ class WordVectors:
         place: the option that names the file, for errors.
 
     Raises:
-        SpecError: the file cannot be read, or its lines have another number of numbers.
+        SpecError: the file cannot be read, or its first line has no numbers or another number of them.
     """
 
     def __init__(self, path: Path, dim: int, *, place: str) -> None:
@@ -45,25 +47,43 @@ class WordVectors:
         try:
             self.digest = audio_digest(self.path)
             with self.path.open("rb") as file:
-                found = len(file.readline().split()) - 1
+                first = file.readline().split()[1:]
         except (DataError, OSError) as cause:
             raise SpecError(
                 f"{place}: {path} is not a file that can be read",
                 hint="Give the path of word vectors in text form, for example glove.6B.300d.txt (nlp.stanford.edu).",
             ) from cause
-        if found != dim:
-            raise SpecError(f"{place}: a line of {path} holds {found} numbers, not {dim}", hint=f"Set dim = {found}.")
+        if not first or _numbers(first) is None:
+            raise SpecError(f"{place}: the first line of {path} is no word with its numbers", hint=_LINES)
+        if len(first) != dim:
+            raise SpecError(
+                f"{place}: a line of {path} holds {len(first)} numbers, not {dim}",
+                hint=f"Set {place.removesuffix('path')}dim={len(first)}",
+            )
 
     def __call__(self, word: str) -> Float[Tensor, " D"]:
-        """Return a word's vector; of `don't`, where only `don` is known, that."""
+        """Return a word's vector; of `don't`, where only `don` is known, that.
+
+        Raises:
+            DataError: the word's line has no numbers or another number of them.
+        """
         offsets = _offsets(self.path, self.digest)
         for known in (word, word.partition("'")[0]):
             if known in offsets:
                 with self.path.open("rb") as file:
                     file.seek(offsets[known])
-                    numbers = file.readline().split()[1:]
-                return torch.tensor([float(number) for number in numbers])
+                    numbers = _numbers(file.readline().split()[1:])
+                if numbers is None or len(numbers) != self.dim:
+                    raise DataError(f'{self.path}: the line of "{known}" does not hold {self.dim} numbers', hint=_LINES)
+                return torch.tensor(numbers)
         return torch.zeros(self.dim)
+
+
+def _numbers(words: Sequence[bytes]) -> list[float] | None:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=2)

@@ -50,7 +50,7 @@ class AttentionBottleneck(nn.Module):
         @model_validator(mode="after")
         def _is_fused(self) -> AttentionBottleneck.Config:
             if self.fusion_layer >= self.layers:
-                raise ValueError(f"fusion_layer: must be less than layers, {self.layers}; got {self.fusion_layer}")
+                raise ValueError(f"fusion_layer must be less than layers, {self.layers}; got {self.fusion_layer}")
             return self
 
     def __init__(self, config: Config, *, input_dims: Mapping[str, int]) -> None:

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from torchaudio.functional import melscale_fbanks
 
 from mer_core.data.audio import load_audio
-from mer_core.errors import SpecError
+from mer_core.errors import DataError, SpecError
 from mer_core.types import Utterance
 from mer_plugins.encoders.alignment import Aligner, Span, even_spans, joined
 from mer_plugins.encoders.bert import Bert
@@ -141,8 +141,27 @@ def test_without_a_file_vectors_are_learned():
 def test_a_file_that_cannot_be_used_is_named(plugin, vectors, tmp_path):
     with pytest.raises(SpecError, match=r"path: .*absent.txt is not a file that can be read\nGive the path of w"):
         build(plugin, path=tmp_path / "absent.txt", dim=2)
-    with pytest.raises(SpecError, match=r"path: a line of .*vectors.txt holds 2 numbers, not 300\nSet dim = 2"):
+    with pytest.raises(
+        SpecError, match=r"path: a line of .*vectors.txt holds 2 numbers, not 300\nSet encoders\.\w+\.dim=2"
+    ):
         build(plugin, path=vectors, dim=300)
+    for line in ("hello world this\n", "hello\n", ""):
+        vectors.write_text(line)
+        with pytest.raises(
+            SpecError, match=r"path: the first line of .*vectors.txt is no word with its numbers\nEach line"
+        ):
+            build(plugin, path=vectors, dim=2)
+
+
+@pytest.mark.parametrize("line", ["happy 1", "happy 1 2 3", "happy 1 two"])
+def test_a_line_that_holds_something_else_is_named(vectors, line):
+    vectors.write_text(f"so 1 2\n{line}\n")
+    encoder = build(Glove, path=vectors, dim=2)
+    assert encoder.prepare(Utterance(id="u", text="so"))["vectors"].tolist() == [[1, 2]]
+    with pytest.raises(
+        DataError, match=r'vectors.txt: the line of "happy" does not hold 2 numbers\nEach line is a word'
+    ):
+        encoder.prepare(Utterance(id="u", text="so happy"))
 
 
 def test_words_are_spread_by_their_letters():

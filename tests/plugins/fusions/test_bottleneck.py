@@ -79,7 +79,7 @@ def test_it_has_as_many_parameters_as_the_formulas_give():
 
 
 def test_modalities_must_meet_somewhere():
-    with pytest.raises(ValidationError, match="fusion_layer: must be less than layers, 3; got 3"):
+    with pytest.raises(ValidationError, match="fusion_layer must be less than layers, 3; got 3"):
         AttentionBottleneck.Config(layers=3, fusion_layer=3)
 
 
