@@ -1,8 +1,8 @@
 """Stores how much the training peer pads by the size of its corpus: `python benchmarks/peer_groups.py`.
 
 The `tuned` style has the sampler of transformers, which sorts by length within groups of at most a quarter of the
-corpus and 50 batches. In a small corpus it hardly sorts, so it pads much more than it would in IEMOCAP; a ratio taken there
-flatters whoever pads nothing.
+corpus and 50 batches. In a small corpus it hardly sorts, so it pads much more than it would in IEMOCAP; a ratio taken
+there flatters whoever pads nothing.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from mer_core.manager import PluginManager
+
 SINGLE = {"text": {"words": 32}, "audio": {"voice": 32, "crossed": 16}}
 SUM = {"words": 32, "voice": 30, "both": 28, "crossed": 12}
 PRODUCT = SUM | {"crossed": 28}
@@ -34,6 +36,18 @@ def test_the_page_is_what_the_stored_cells_make(root, fusions_page):
     assert page.exists() == result.exists()
     if result.exists():
         assert page.read_text("utf-8") == fusions_page.page(json.loads(result.read_text("utf-8")))
+
+
+def test_every_fusion_that_ships_was_run_by_the_command_that_is_shown_and_does_what_it_can(root, fusions_page):
+    import fusions
+
+    stored = json.loads((root / "benchmarks" / "results" / "fusions-demo.json").read_text("utf-8"))
+    shipped = PluginManager(discover=False, modules=["mer_plugins.hooks"]).all("fusion")
+    assert {found.plugin.name for found in shipped} <= set(fusions.ROWS)
+    assert {name: row["command"] for name, row in stored["rows"].items()} == {
+        name: fusions.command(name, "1,2,3") for name in fusions.ROWS
+    }
+    assert "not by" not in fusions_page.page(stored)
 
 
 def test_it_says_which_cells_it_is_made_of(fusions_page, stored):
