@@ -37,6 +37,7 @@ def figures():
 
 @pytest.fixture(scope="session")
 def fusions_page():
+    sys.path.append(str(ROOT / "benchmarks"))
     return load(ROOT / "benchmarks" / "fusions_page.py")
 
 
