@@ -36,12 +36,12 @@ recordings' encoder too: what is left to them after attention is a mean and one 
 little of the voice for that. `smcn` is among the sums, since it averages what learners of one modality each say.
 `two-stage` stands here without the stages before it, `tsb-tab` without context, `mcsan` with these encoders.
 
-The rate, the epochs, the sizes and what is frozen were chosen on seed 0, fold 1, looking at its test fold; the figures
-are of seeds {seeds}, {folds}. More was seen of those before: with all recordings' encoders frozen and 15
+The rate, the epochs, the sizes and what is frozen were chosen on seed 0, fold 1, looking at its test fold; the
+figures are of seeds {seeds}, {folds}. More was seen of those before: with all recordings' encoders frozen and 15
 epochs, `bottleneck`, `mult`, `perceiver`, `mcsan` and `multi-level` had got 53 to 67 % of `crossed` right and
 `cross-attn` 76 % (70 % with two layers and 45 epochs), `multi-level` 75 % with 45 epochs. More epochs or a better
-encoder cannot lift a sum above its ceiling. The figures say nothing about people, and they do not rank fusions on real speech:
-with an encoder frozen, a fusion with layers of its own has an advantage over one without.
+encoder cannot lift a sum above its ceiling. The figures say nothing about people, and they do not rank fusions on
+real speech: with an encoder frozen, a fusion with layers of its own has an advantage over one without.
 """
 
 

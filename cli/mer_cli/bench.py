@@ -105,7 +105,7 @@ def _ratios(rows: Mapping[str, Mapping[str, Any]]) -> Any:
             f"{row['others_utterances_per_second']:.3g}",
             f"{row['ratio']:.2f}",
             f"{row['lowest']:.2f}–{row['highest']:.2f}",
-            f"{'at most' if row['is_cost'] else 'at least'} {row['bound']:g}",
+            row["asked"],
             "yes" if row["met"] else "no",
             f"{row['peak_gib']:.1f}",
             f"{row['others_peak_gib']:.1f}",

@@ -51,7 +51,8 @@ class Comparison:
             self.progress(one.title, number, total)
             ran[one.title].append(self._looked_into(one))
         for name, row in self.rows.items():
-            found[name]["utilisation"] = ran[row.mine.title][-1].told.get("utilisation")
+            used = ran[row.mine.title][-1].told.get("utilisation")
+            found[name] |= {"utilisation": used, "met": row.met(found[name]["ratio"], used)}
         return {"rows": found, "jobs": {title: [asdict(one) for one in each] for title, each in ran.items()}}
 
     def _one(self, one: Run) -> Ran:
@@ -73,11 +74,11 @@ def _result(row: Row, first: list[Ran], second: list[Ran]) -> dict[str, Any]:
         "work": row.work,
         "against": row.against,
         "bound": row.bound,
+        "asked": row.asked,
         "is_cost": row.is_cost,
         "ratio": ratio,
         "lowest": min(ratios),
         "highest": max(ratios),
-        "met": row.met(ratio),
         "utterances_per_second": statistics.median(one.speed for one in mine),
         "others_utterances_per_second": statistics.median(one.speed for one in other),
         "peak_gib": max(one.peak_gib for one in mine),

@@ -84,12 +84,26 @@ def measure(job: Job) -> dict[str, Any]:
         started = time.perf_counter()
         training = _training(job, Path(folder))
         prepare_s = time.perf_counter() - started
-        told, work = {"train": _train, "loop": _loop, "score": _score}[job.kind](job, training)
+        told, work = _done(job, training)
         if job.counted:
             device = torch.device(job.device)
             precision = arithmetic(training.spec, on_cpu=device.type == "cpu")
             told |= utilisation(work, told["seconds"], device, precision)
     return {"utterances_per_second": job.utterances / told["seconds"], "prepare_s": prepare_s} | told
+
+
+def work_of(job: Job, folder: Path) -> Work:
+    """Do a job once and return what was timed, to be done once more under a profiler.
+
+    Args:
+        job: what to do; its `watched` and `counted` are not heeded.
+        folder: for files of the run; it must stay as long as the work is done.
+    """
+    return _done(job, _training(job, folder))[1]
+
+
+def _done(job: Job, training: Training) -> tuple[dict[str, Any], Work]:
+    return {"train": _train, "loop": _loop, "score": _score}[job.kind](job, training)
 
 
 def _training(job: Job, folder: Path) -> Training:

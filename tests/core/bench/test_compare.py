@@ -62,6 +62,12 @@ def test_a_cost_is_met_from_below(speeds, alone, met):
     assert (row["utterances_per_second"], row["others_utterances_per_second"]) == (1.0, alone)
 
 
+def test_on_a_gpu_the_arithmetic_must_be_used_too():
+    row = rows(SETTINGS, ["gpu"])["gpu"]
+    assert row.asked == "at least 3, 40 % of the peak"
+    assert [row.met(*taken) for taken in ((3.0, 0.4), (3.0, 0.39), (2.9, 0.5), (3.0, None))] == [True, *3 * [False]]
+
+
 def test_jobs_alternate_and_one_that_two_rows_need_runs_once(speeds):
     speeds |= {"train": [1.0, 1.0], "usual": [1.0, 1.0], "tuned": [1.0, 1.0]}
     told = []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mer_core.bench import arithmetic
-from mer_core.bench.job import Clock, Job, measure
+from mer_core.bench.job import Clock, Job, measure, work_of
 from mer_core.events import Stepped
 
 TINY = {"size": "tiny", "utterances": 6, "batch_size": 3}
@@ -67,6 +67,12 @@ def test_the_loop_trains_what_the_trainer_trains(monkeypatch):
     assert trained == seen
     assert len(seen) == 2
     assert loops["losses"] == pytest.approx(trainers["losses"], rel=1e-6)
+
+
+def test_the_work_can_be_done_once_more(tmp_path):
+    with torch.profiler.profile() as seen:
+        work_of(Job(**TINY, kind="loop"), tmp_path)()
+    assert {"aten::mm", "aten::_fused_adamw_"} <= {event.key for event in seen.key_averages()}
 
 
 def test_the_work_a_gpu_has_still_to_do_after_the_last_step_is_in_its_time(monkeypatch):
