@@ -58,6 +58,8 @@ def test_the_table_has_a_row_for_each_fold(mer, trained, workplace):
         assert numbers_of(cell["fold"], result.stdout) == [str(cell["utterances"]), *figures(cell["figures"])]
     assert len(numbers_of("sd over folds", result.stdout)) == 3
     assert "sd over seeds" not in result.stdout
+    padded = f"padding of the training batches: {100 * report['padding']:.2f} % of the real frames"
+    assert padded in result.stdout.splitlines()
 
 
 def test_the_confusion_matrix_has_percent_and_counts(mer, trained):

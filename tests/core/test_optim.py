@@ -40,7 +40,9 @@ def test_a_schedule_that_goes_on_gives_the_same_rates(done):
 def test_rates_and_decay_by_part(toys):
     made = toys(aux=[{"use": "aux1"}])
     spec = TrainSpec(learning_rate=1e-3, head_learning_rate=2e-3, weight_decay=0.3)
-    groups = make_optimizer(made.pipeline, spec).param_groups
+    optimizer = make_optimizer(made.pipeline, spec)
+    assert optimizer.defaults["fused"]
+    groups = optimizer.param_groups
     settings = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     seen = {name: settings[id(p)] for name, p in made.pipeline.named_parameters()}
     assert seen == {
