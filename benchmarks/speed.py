@@ -21,7 +21,7 @@ RESULTS = HERE / "results"
 BENCH = {
     "float32": "--rows tuned --utterances 64 --repeats 2",
     "larger": "--rows tuned,bf16 --utterances 256 --repeats 1",
-    "step": "--rows tasks,overhead --utterances 32 --repeats 3",
+    "step": "--rows tasks,overhead --utterances 32 --repeats 2",
     "usual": "--rows usual --utterances 32 --repeats 3",
     "scoring": "--rows scoring --utterances 100 --batch-size 1 --repeats 2",
     "gpu": "--rows gpu --utterances 1024 --repeats 3",

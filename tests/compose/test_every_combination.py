@@ -75,7 +75,9 @@ def step(everything, utterances, tiny, recorded):
 
     def run(encoders, fusion, tasks):
         torch.manual_seed(0)
-        parts = {recorded[place].modality: recorded[place] for place in encoders}
+        parts = {}
+        for part in (recorded[place] for place in encoders):
+            parts[f"{part.modality}-2" if part.modality in parts else part.modality] = part
         spec = PipelineSpec(
             encoders={modality: PartSpec(use="toy") for modality in parts},
             fusion=PartSpec(use=fusion, **tiny("fusion", fusion)),
@@ -136,6 +138,12 @@ def test_any_pair_of_encoders_meets_any_fusion(step, recorded, fusion):
     reasons = [step(pair, fusion, ["aux1"]) for pair in pairs(recorded)]
     assert all(not reason or says_why(reason, fusion, "fusion.") for reason in reasons), reasons
     assert not all(reasons), f"{fusion} composes with no pair of encoders: {reasons[0]}"
+
+
+def test_two_encoders_of_one_modality_meet(step, recorded):
+    alike = [pair for pair in combinations(recorded, 2) if pair not in pairs(recorded)]
+    assert len(alike) > 20
+    assert [pair for pair in alike if step(pair, "fc", ["aux1"])] == []
 
 
 def test_any_pair_of_encoders_meets_all_tasks(step, recorded):
