@@ -20,13 +20,13 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 BENCH = {
     "float32": "--rows tuned --utterances 64 --repeats 2",
-    "larger": "--rows tuned,bf16 --utterances 256 --repeats 1",
+    "bf16": "--rows bf16 --utterances 64 --repeats 2",
     "step": "--rows tasks,overhead --utterances 32 --repeats 2",
     "usual": "--rows usual --utterances 32 --repeats 3",
     "scoring": "--rows scoring --utterances 100 --batch-size 1 --repeats 2",
     "gpu": "--rows gpu --utterances 1024 --repeats 3",
 }
-ON_CPU = ("first-step", "float32", "larger", "step", "usual", "scoring")
+ON_CPU = ("first-step", "float32", "bf16", "step", "usual", "scoring")
 FIRST_STEPS = 5
 
 

@@ -70,7 +70,7 @@ def _thirds(values: Sequence[float | int | None]) -> list[str] | None:
     return [names[int(k)] for k in place]
 
 
-def _range(low: float, high: float) -> str:
+def _range(low: float | int, high: float | int) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
