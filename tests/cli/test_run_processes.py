@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import psutil
 import pytest
@@ -21,8 +22,10 @@ def process(request, monkeypatch):
     registry = request.path.parent / "toy" / "registry.toml"
     options = ["--epochs", str(EPOCHS), "--jobs", "2", "--registry", str(registry)]
     command = [sys.executable, "-m", "mer_cli", *TOY, *options]
+    # A shell's background job ignores Ctrl-C, and hands that down; but this one stands for one at a terminal.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     started = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
     )
     assert any(" epoch " in line for line in started.stdout), started.stderr.read()
     yield started
