@@ -68,7 +68,7 @@ def _systems(table: Data) -> Table:
     columns = ["", *(c for f in FIGURES for c in (f.upper(), *(names[d] for d in deviations), "95 %", "published"))]
     cells = [[_title(row), *(text for figure in FIGURES for text in _cells(row, figure, deviations))] for row in rows]
     under = [str((row.get("published") or {}).get("protocol") or "") for row in rows]
-    if len(set(filter(None, under))) > 1:  # what holds for all stands below the table
+    if set(under) - {"", table["published"]["protocol"]}:  # what holds for all stands below the table
         columns, cells = [*columns, "published under"], [[*line, told] for line, told in zip(cells, under, strict=True)]
     return Table(
         columns=columns,

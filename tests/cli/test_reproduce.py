@@ -135,6 +135,7 @@ def row(**more):
 
 def table(*rows, **more):
     base = {"title": "t", "seeds": [1], "baselines": [], "pairs": [], "warnings": [], "notes": []}
+    base["published"] = {"source": "", "protocol": ""}
     return base | {"rows": rows} | more
 
 
@@ -153,12 +154,13 @@ def test_notes_and_remarks_of_a_row_are_told_with_its_title():
 def test_how_a_figure_was_come_by_stands_beside_it_where_rows_differ_in_it():
     def shown(*protocols):
         given = [row(published={"wa": 0.7, "protocol": protocol, "source": ""}) for protocol in protocols]
-        (made,) = tables.shown(table(*given, row()))
+        (made,) = tables.shown(table(*given, row(), published={"source": "", "protocol": "10 folds"}))
         return made
 
     differing = shown("10 folds", "leave one session out")
     assert differing.columns[-2:] == ["published", "published under"]
     assert [line[-1] for line in differing.rows] == ["10 folds", "leave one session out", ""]
+    assert shown("leave one session out").columns[-1] == "published under"  # of one row alone, and not the table's
     alike = shown("10 folds", "10 folds")
     assert alike.columns[-1] == "published"
     assert {len(line) for line in alike.rows} == {len(alike.columns)}

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+sys.path.append(str(ROOT / "benchmarks"))  # the scripts there import each other
 
 
 def load(path):
@@ -31,13 +32,11 @@ def catalogue():
 
 @pytest.fixture(scope="session")
 def figures():
-    sys.path.append(str(ROOT / "benchmarks"))  # the scripts there import each other
     return load(ROOT / "benchmarks" / "page.py")
 
 
 @pytest.fixture(scope="session")
 def fusions_page():
-    sys.path.append(str(ROOT / "benchmarks"))
     return load(ROOT / "benchmarks" / "fusions_page.py")
 
 

@@ -13,9 +13,8 @@ PRODUCT = SUM | {"crossed": 28}
 
 
 @pytest.fixture
-def stored(monkeypatch, root):
+def stored():
     """Cells of two seeds and two folds in which every fusion does what it can."""
-    monkeypatch.syspath_prepend(root / "benchmarks")
     import fusions
 
     def cells(name):
